@@ -1,0 +1,41 @@
+import { answer } from '../shared/core/answer.js';
+import type { Answer, Question } from '../shared/core/question.js';
+import type { Fact, RecordOf, Stream } from '../shared/core/record.js';
+import { Trail, type Records } from '../shared/core/trail.js';
+import { refusal } from '../shared/core/validate.js';
+import { KEY_FIELDS } from './keys.js';
+import type { Scenario } from './scenario.js';
+
+/** Folds a story's records in memory through the pure join, and answers from that. */
+export function coreEngine(scenario: Scenario): (question: Question) => Answer {
+  const facts: { [S in Stream]: Fact<RecordOf[S]>[] } = {
+    releases: [],
+    inferences: [],
+    proofs: [],
+    payments: [],
+    agents: [],
+  };
+  const offsets = new Map<Stream, bigint>();
+  for (const { stream, appendedAtMs, fields } of scenario.records) {
+    const offset = offsets.get(stream) ?? 0n;
+    offsets.set(stream, offset + 1n);
+    const record = fields as unknown as RecordOf[Stream];
+    if (refusal(stream, record as never, appendedAtMs) !== null) continue;
+    const fact = { record, key: String(fields[KEY_FIELDS[stream]]), position: { partition: 0, offset, appendedAtMs } };
+    (facts[stream] as Fact<RecordOf[Stream]>[]).push(fact);
+  }
+  return askRecords(facts, Math.max(0, ...scenario.records.map((record) => record.appendedAtMs)));
+}
+
+function askRecords(records: Records, lastMs: number): (question: Question) => Answer {
+  const trails = new Map<number, Trail>();
+  return (question) => {
+    const knownAtMs = question.known ?? lastMs;
+    let trail = trails.get(knownAtMs);
+    if (trail === undefined) {
+      trail = Trail.of(records, knownAtMs);
+      trails.set(knownAtMs, trail);
+    }
+    return answer(trail, question);
+  };
+}

@@ -1,0 +1,227 @@
+import { attribute } from './attribution.js';
+import { coversActivation, type Flag } from './flags.js';
+import { compareUtf8, sortedIds } from './order.js';
+import { linksOf, paymentOf, type Payment } from './payment.js';
+import { endedBy } from './payments.js';
+import type { InferenceFact, PaymentFact } from './record.js';
+import type { ModelLog } from './release-log.js';
+import { judge, type Exposed } from './taint.js';
+import { isoFromMicros, overlaps } from './time.js';
+import { activationsOfRelease } from './timeline.js';
+import type { Trail } from './trail.js';
+
+export type AlertKind = 'SETTLED_ON_FLAGGED' | 'FLAGGED_REACTIVATED' | 'STALE_SERVING';
+
+/** An alert as known at K (SPEC 7): raised once for ever, then firing and resolved in turn. */
+export interface Alert {
+  readonly kind: AlertKind;
+  readonly release: string;
+  readonly subject: string;
+  readonly raisedAtMs: number;
+  readonly state: 'firing' | 'resolved';
+  /** Since when it is in this state. */
+  readonly changedAtMs: number;
+  /** As they were when it was raised. */
+  readonly retroactive: boolean;
+  readonly late: boolean;
+}
+
+/**
+ * Alerts are judged at every append time at which their truth can change; between two of them it stays.
+ *
+ *   truth of one subject   ....[true  )......[true ...
+ *   alert                      raised  resolved  firing again, same id
+ */
+export function alertsOf(trail: Trail, modelId: string): Alert[] {
+  const model = trail.releases.model(modelId);
+  const firstFlag = model.facts.find((fact) => fact.record.action === 'FLAGGED');
+  if (firstFlag === undefined) return [];
+  const ledger = new Ledger(trail.knownAtMs);
+  const context = { trail, model, sinceMs: firstFlag.position.appendedAtMs };
+  judgeReactivations(ledger, context);
+  judgeStaleServing(ledger, context);
+  judgeSettlements(ledger, context);
+  return ledger.alerts();
+}
+
+interface Context {
+  readonly trail: Trail;
+  readonly model: ModelLog;
+  /** The first flag's append time: nothing can be true before. */
+  readonly sinceMs: number;
+}
+
+interface Truth {
+  readonly release: string;
+  readonly subject: string;
+  readonly retroactive: boolean;
+  readonly late: boolean;
+}
+
+/** Collects when which alert was true, and tells what that makes of it at K. */
+class Ledger {
+  readonly #untilMs: number;
+  readonly #spans = new Map<string, { kind: AlertKind; truth: Truth; from: number; to: number }[]>();
+
+  constructor(knownAtMs: number) {
+    this.#untilMs = knownAtMs;
+  }
+
+  /** Judges one subject at each of its moments; what is true at one holds until the next. */
+  judge(kind: AlertKind, timesMs: Iterable<number>, truthsAt: (ms: number) => readonly Truth[]): void {
+    const times = [...new Set(timesMs)].sort((a, b) => a - b);
+    times.forEach((from, i) => {
+      for (const truth of truthsAt(from)) {
+        const key = JSON.stringify([kind, truth.release, truth.subject]);
+        const spans = this.#spans.get(key) ?? [];
+        spans.push({ kind, truth, from, to: times[i + 1] ?? Infinity });
+        this.#spans.set(key, spans);
+      }
+    });
+  }
+
+  alerts(): Alert[] {
+    return [...this.#spans.values()]
+      .map((spans) => this.#alert(spans.sort((a, b) => a.from - b.from)))
+      .sort(
+        (a, b) =>
+          a.raisedAtMs - b.raisedAtMs ||
+          compareUtf8(a.kind, b.kind) ||
+          compareUtf8(a.subject, b.subject) ||
+          compareUtf8(a.release, b.release),
+      );
+  }
+
+  #alert(spans: readonly { kind: AlertKind; truth: Truth; from: number; to: number }[]): Alert {
+    const first = spans[0] as { kind: AlertKind; truth: Truth; from: number };
+    let firingSince = first.from;
+    let trueUntil = first.from;
+    for (const span of spans) {
+      if (span.from > trueUntil) firingSince = span.from;
+      trueUntil = Math.max(trueUntil, span.to);
+    }
+    const firing = trueUntil > this.#untilMs;
+    return {
+      kind: first.kind,
+      ...first.truth,
+      raisedAtMs: first.from,
+      state: firing ? 'firing' : 'resolved',
+      changedAtMs: firing ? firingSince : trueUntil,
+    };
+  }
+}
+
+/** A release that a flag names came into traffic by later records, in an activation that the flag covers. */
+function judgeReactivations(ledger: Ledger, { model, sinceMs }: Context): void {
+  const times = model.appendTimes.filter((ms) => ms >= sinceMs);
+  ledger.judge('FLAGGED_REACTIVATED', times, (ms) => {
+    const view = model.asOf(ms);
+    const truths = new Map<string, Truth>();
+    for (const flag of view.flags.filter(({ targets }) => targets === null)) {
+      const before = activationsOfRelease(view.timelineBefore(flag.fact.position.offset), flag.release);
+      for (const activation of activationsOfRelease(view.timeline, flag.release)) {
+        if (!coversActivation(flag, activation) || before.some((known) => overlaps(known, activation))) continue;
+        const subject = isoFromMicros(activation.from);
+        truths.set(`${subject} ${flag.release}`, { release: flag.release, subject, retroactive: false, late: false });
+      }
+    }
+    return [...truths.values()];
+  });
+}
+
+function judgeStaleServing(ledger: Ledger, { trail, model, sinceMs }: Context): void {
+  for (const fact of trail.ofModel(model.modelId)) {
+    ledger.judge('STALE_SERVING', timesSince([fact], model, sinceMs), (ms) => {
+      const { verdict, judgement } = judgeAt(fact, model, ms);
+      if (verdict.phase !== 'stale' || judgement.taint !== 'tainted' || verdict.release === null) return [];
+      return [{ release: verdict.release, subject: String(verdict.activation), retroactive: false, late: false }];
+    });
+  }
+}
+
+function judgeSettlements(ledger: Ledger, { trail, model, sinceMs }: Context): void {
+  for (const [paymentId, facts] of trail.paymentFacts) {
+    const inferences = everLinked(trail, facts).filter((fact) => fact.record.model_id === model.modelId);
+    if (inferences.length === 0) continue;
+    ledger.judge('SETTLED_ON_FLAGGED', timesSince([...facts, ...inferences], model, sinceMs), (ms) => {
+      const known = facts.filter((fact) => fact.position.appendedAtMs <= ms);
+      if (known.length === 0) return [];
+      const payment = paymentOf(known);
+      if (payment.settledAt === null || payment.refunded) return [];
+      const tainted = taintedLinks(payment, inferences, { model, ms });
+      return sortedIds(tainted.map(({ release }) => release)).map((release) =>
+        settlementTruth(
+          payment,
+          tainted.filter((link) => link.release === release),
+          { release, subject: paymentId },
+        ),
+      );
+    });
+  }
+}
+
+function settlementTruth(
+  payment: Payment,
+  links: readonly Exposed[],
+  alert: { release: string; subject: string },
+): Truth {
+  const flags: Flag[] = links.flatMap(({ coveredBy }) => coveredBy);
+  const settledAppendedAtMs = payment.settledAppendedAtMs ?? 0;
+  return {
+    ...alert,
+    retroactive: flags.every((flag) => flag.fact.position.appendedAtMs > settledAppendedAtMs),
+    late: links.some(({ activation }) => endedBy(activation, payment.settledAt ?? 0)),
+  };
+}
+
+/** The inferences that any record of a payment ever named, by id or session. */
+function everLinked(trail: Trail, facts: readonly PaymentFact[]): InferenceFact[] {
+  const linked = new Set<InferenceFact>();
+  for (const { record } of facts) {
+    for (const { inference_id: id } of record.allocations) {
+      const fact = trail.byId(id);
+      if (fact !== undefined) linked.add(fact);
+    }
+    if (record.session_id !== null) for (const fact of trail.bySession(record.session_id)) linked.add(fact);
+  }
+  return [...linked];
+}
+
+function taintedLinks(
+  payment: Payment,
+  inferences: readonly InferenceFact[],
+  { model, ms }: { model: ModelLog; ms: number },
+): Exposed[] {
+  const known = new Map(
+    inferences
+      .filter((fact) => fact.position.appendedAtMs <= ms)
+      .map((fact) => [fact.record.inference_id, fact] as const),
+  );
+  const links = linksOf(payment, {
+    byId: (id) => known.get(id),
+    bySession: (session) => [...known.values()].filter((fact) => fact.record.session_id === session),
+  });
+  return links.flatMap(({ inferenceId }) => {
+    const fact = known.get(inferenceId);
+    if (fact === undefined) return [];
+    const { judgement } = judgeAt(fact, model, ms);
+    return judgement.taint === 'tainted' ? judgement.releases : [];
+  });
+}
+
+function judgeAt(fact: InferenceFact, model: ModelLog, ms: number) {
+  const view = model.asOf(ms);
+  const verdict = attribute(fact.record, view);
+  return { verdict, judgement: judge(fact.record, verdict, view) };
+}
+
+/** The moments from the first flag on at which something about these facts can become known. */
+function timesSince(
+  facts: readonly { readonly position: { readonly appendedAtMs: number } }[],
+  model: ModelLog,
+  sinceMs: number,
+): number[] {
+  const times = [...model.appendTimes, ...facts.map((fact) => fact.position.appendedAtMs)];
+  const first = Math.max(sinceMs, Math.min(...facts.map((fact) => fact.position.appendedAtMs)));
+  return times.filter((ms) => ms >= first);
+}

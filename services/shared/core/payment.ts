@@ -1,0 +1,118 @@
+import type { PaymentAllocation, PaymentRecord, PaymentState } from '../../../schemas/types.generated.js';
+import { compareEventOrder, compareLogOrder, compareUtf8 } from './order.js';
+import type { InferenceFact, PaymentFact } from './record.js';
+import { splitByWeight, type Share } from './split.js';
+
+/** What one payment says, as known at one moment (SPEC 6, Payments), before anything is linked. */
+export interface Payment {
+  readonly paymentId: string;
+  readonly state: PaymentState;
+  readonly amount: bigint;
+  readonly modelId: string | null;
+  readonly sessionId: string | null;
+  readonly allocations: readonly Allocation[];
+  /** Event time of the earliest `SETTLED`, or null while it is not settled or after it was reversed. */
+  readonly settledAt: number | null;
+  /** Append time of the first `SETTLED` in log order, null with `settledAt`. */
+  readonly settledAppendedAtMs: number | null;
+  /** The money did move, and came back: it counts as 0 in every sum, and raises no alert. */
+  readonly refunded: boolean;
+}
+
+/** One link of a payment: allocations that name an inference twice are one. */
+export interface Allocation {
+  readonly inferenceId: string;
+  readonly amount: bigint | null;
+}
+
+export interface PaymentSplit {
+  readonly payment: Payment;
+  /** Sorted by inference id. */
+  readonly parts: readonly { readonly inferenceId: string; readonly amount: bigint }[];
+  /** What no link takes: the parts and this always sum to the amount. */
+  readonly unlinked: bigint;
+  readonly findings: readonly string[];
+}
+
+/** How a payment finds its inferences: by id, and those of its session when it names none. */
+export interface Inferences {
+  byId(inferenceId: string): InferenceFact | undefined;
+  bySession(sessionId: string): readonly InferenceFact[];
+}
+
+/** @param facts the records of one payment, at least one, in any order */
+export function paymentOf(facts: readonly PaymentFact[]): Payment {
+  const ordered = [...facts].sort(compareEventOrder);
+  const latest = (ordered.at(-1) as PaymentFact).record;
+  const settled = ordered.filter((fact) => fact.record.state === 'SETTLED');
+  const basis = settled[0]?.record ?? latest;
+  const latestFirst = ordered.map((fact) => fact.record).reverse();
+  const take = <T>(pick: (record: PaymentRecord) => T | null): T | null =>
+    pick(basis) ?? latestFirst.map(pick).find((value) => value !== null) ?? null;
+  const standsSettled = settled.length > 0 && !ordered.some((fact) => fact.record.state === 'REVERSED');
+  return {
+    paymentId: latest.payment_id,
+    state: latest.state,
+    amount: BigInt(basis.amount),
+    modelId: take((record) => record.model_id),
+    sessionId: take((record) => record.session_id),
+    allocations: mergeAllocations(take((record) => (record.allocations.length > 0 ? record.allocations : null)) ?? []),
+    settledAt: standsSettled ? basis.occurred_at : null,
+    settledAppendedAtMs: standsSettled ? ([...settled].sort(compareLogOrder)[0]?.position.appendedAtMs ?? null) : null,
+    refunded: ordered.some((fact) => fact.record.state === 'REFUNDED'),
+  };
+}
+
+function mergeAllocations(allocations: readonly PaymentAllocation[]): Allocation[] {
+  const amounts = new Map<string, bigint | null>();
+  for (const { inference_id: id, amount } of allocations) {
+    const sum = amounts.get(id) ?? null;
+    amounts.set(id, amount === null ? sum : (sum ?? 0n) + BigInt(amount));
+  }
+  return [...amounts]
+    .map(([inferenceId, amount]) => ({ inferenceId, amount }))
+    .sort((a, b) => compareUtf8(a.inferenceId, b.inferenceId));
+}
+
+/** The links as known: the allocations, or without any every inference of the session. */
+export function linksOf(payment: Payment, inferences: Inferences): readonly Allocation[] {
+  if (payment.allocations.length > 0 || payment.sessionId === null) return payment.allocations;
+  return inferences
+    .bySession(payment.sessionId)
+    .map((fact) => ({ inferenceId: fact.record.inference_id, amount: null }))
+    .sort((a, b) => compareUtf8(a.inferenceId, b.inferenceId));
+}
+
+/** Splits the amount over the links; the parts and `unlinked` sum to it exactly. */
+export function splitPayment(payment: Payment, inferences: Inferences): PaymentSplit {
+  const links = linksOf(payment, inferences);
+  const given = links.reduce((sum, link) => sum + (link.amount ?? 0n), 0n);
+  if (given > payment.amount) {
+    const weights = links.map((link) => ({ id: link.inferenceId, weight: link.amount ?? 0n }));
+    return result(payment, links, { shared: splitByWeight(payment.amount, weights), findings: ['OVER_ALLOCATED'] });
+  }
+  const open = links.filter((link) => link.amount === null).map((link) => link.inferenceId);
+  const shared =
+    open.length === 0 ? new Map<string, bigint>() : splitByWeight(payment.amount - given, costs(open, inferences));
+  return result(payment, links, { shared, findings: [] });
+}
+
+/** Weights by cost when every link to be weighed has one; else equal. */
+function costs(inferenceIds: readonly string[], inferences: Inferences): Share[] {
+  const known = inferenceIds.map((id) => ({ id, cost: inferences.byId(id)?.record.cost ?? null }));
+  const weighed = known.every(({ cost }) => cost !== null);
+  return known.map(({ id, cost }) => ({ id, weight: weighed && cost !== null ? BigInt(cost) : 1n }));
+}
+
+function result(
+  payment: Payment,
+  links: readonly Allocation[],
+  split: { shared: ReadonlyMap<string, bigint>; findings: readonly string[] },
+): PaymentSplit {
+  const parts = links.map(({ inferenceId, amount }) => ({
+    inferenceId,
+    amount: split.shared.get(inferenceId) ?? amount ?? 0n,
+  }));
+  const unlinked = payment.amount - parts.reduce((sum, part) => sum + part.amount, 0n);
+  return { payment, parts, unlinked, findings: split.findings };
+}
