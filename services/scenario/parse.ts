@@ -133,7 +133,7 @@ function parseExpectation(item: unknown, index: number, { dayMicros, source }: C
   return {
     question: { ask, ...(Object.fromEntries(typed) as object), ...knownMs } as Question,
     args: plain(args) as Record<string, unknown>,
-    known: known === undefined ? null : String(known),
+    known: typeof known === 'string' ? known : null,
     answer: answer === undefined ? null : plain(answer),
   };
 }

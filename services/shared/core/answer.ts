@@ -1,5 +1,6 @@
 import { alertsOf, type Alert } from './alerts.js';
-import { classifyAgents, type AgentClasses, type Exposure } from './agents.js';
+import type { AgentClasses } from './agents.js';
+import { agentClasses } from './agents-of.js';
 import { coversActivation } from './flags.js';
 import { incidentOf, type Incident } from './incident.js';
 import { compareUtf8, sortedIds } from './order.js';
@@ -9,9 +10,9 @@ import { isOverdue, proofOf } from './proof.js';
 import type { Answer, JsonObject, Question } from './question.js';
 import type { TaintClass } from './taint.js';
 import { isoFromMicros, isoFromMs } from './time.js';
-import { activationsOfRelease, trafficAt, type Activation } from './timeline.js';
+import { activationsOfRelease, trafficAt } from './timeline.js';
 import { trailOf } from './trail-answer.js';
-import type { Trail } from './trail.js';
+import { activationsOf, type Trail } from './trail.js';
 
 /**
  * Answers one question (SPEC 9) from the records as known at the trail's K. A trail that holds only some records
@@ -91,23 +92,6 @@ export function proofAnswer(trail: Trail, inference: string): JsonObject {
     unverifiable_since: verdict.unverifiableSince === null ? null : isoFromMicros(verdict.unverifiableSince),
     overdue: isOverdue(verdict, { inferenceAt, knownAtMs: trail.knownAtMs }),
   };
-}
-
-/** The agents of an activation; null if there is no such activation. */
-export function agentClasses(trail: Trail, model: string, activation: Activation): AgentClasses {
-  const exposures = new Map<string, Exposure>();
-  const attributed = new Set<string>();
-  for (const fact of trail.ofModel(model)) {
-    const verdict = trail.verdict(fact);
-    if (verdict.release !== activation.release || verdict.activation !== activation.number) continue;
-    attributed.add(fact.record.inference_id);
-    const { agent_id: agentId, occurred_at: at } = fact.record;
-    if (agentId === null) continue;
-    const known = exposures.get(agentId) ?? { first: at, last: at };
-    exposures.set(agentId, { first: Math.min(known.first, at), last: Math.max(known.last, at) });
-  }
-  const isAttributed = (inferenceId: string): boolean => attributed.has(inferenceId);
-  return classifyAgents({ modelId: model, activation, exposures, isAttributed, facts: trail.agents });
 }
 
 const NO_AGENTS: AgentClasses = { changed: [], delayed: [], excluded: [], secondary: [] };
@@ -200,13 +184,6 @@ function isCounted(payment: Payment): boolean {
   return payment.settledAt !== null && !payment.refunded;
 }
 
-/** Every activation of a model, by (from, release). */
-export function activationsOf(trail: Trail, model: string): Activation[] {
-  return [...trail.view(model).timeline.activations.values()]
-    .flat()
-    .sort((a, b) => a.from - b.from || compareUtf8(a.release, b.release));
-}
-
 function windowsAnswer(trail: Trail, model: string): JsonObject[] {
   const { flags } = trail.view(model);
   return activationsOf(trail, model).map((activation) => ({
@@ -214,7 +191,7 @@ function windowsAnswer(trail: Trail, model: string): JsonObject[] {
     activation: activation.number,
     from: isoFromMicros(activation.from),
     to: activation.to === null ? null : isoFromMicros(activation.to),
-    undone_by_rollback: activation.restored !== null,
+    undone_by_rollback: activation.undoneBy !== null,
     restored: activation.restored,
     flagged: flags.some((flag) => coversActivation(flag, activation)),
   }));

@@ -1,5 +1,6 @@
 import type { ReleaseRecord } from '../../../schemas/types.generated.js';
 import { standingFlags, type Flag } from './flags.js';
+import { groupBy } from './group.js';
 import { compareBigint, compareLogOrder, sortedIds } from './order.js';
 import type { ReleaseFact } from './record.js';
 import { activationsOfRelease, compareEffective, effectiveAt, timelineOf, type Timeline } from './timeline.js';
@@ -58,7 +59,8 @@ export class ModelLog {
   readonly modelId: string;
   #facts: ReleaseFact[] = [];
   #appendTimes: number[] = [];
-  #views = new Map<number, ModelView>();
+  #byTime: ReadonlyMap<number, readonly ReleaseFact[]> | undefined;
+  readonly #views = new Map<number, ModelView>();
 
   constructor(modelId: string) {
     this.modelId = modelId;
@@ -73,6 +75,12 @@ export class ModelLog {
     return this.#appendTimes;
   }
 
+  /** The records appended in exactly that millisecond. */
+  appendedAt(ms: number): readonly ReleaseFact[] {
+    this.#byTime ??= groupBy(this.#facts, (fact) => fact.position.appendedAtMs);
+    return this.#byTime.get(ms) ?? [];
+  }
+
   add(fact: ReleaseFact): void {
     this.#reset([...this.#facts, fact].sort((a, b) => compareBigint(a.position.offset, b.position.offset)));
   }
@@ -84,6 +92,7 @@ export class ModelLog {
   #reset(facts: ReleaseFact[]): void {
     this.#facts = facts;
     this.#appendTimes = [...new Set(facts.map((fact) => fact.position.appendedAtMs))].sort((a, b) => a - b);
+    this.#byTime = undefined;
     this.#views.clear();
   }
 

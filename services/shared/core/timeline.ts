@@ -22,7 +22,8 @@ export interface Activation extends Span {
   readonly number: number;
   readonly from: number;
   readonly to: number | null;
-  /** What the rollback that undid this activation restored; null when none did. */
+  /** The rollback that undid this activation, and what it restored; null when none did. */
+  readonly undoneBy: ReleaseFact | null;
   readonly restored: string | null;
 }
 
@@ -80,16 +81,17 @@ function activationsOf(
   traffic: readonly ReleaseFact[],
 ): ReadonlyMap<string, readonly Activation[]> {
   // `traffic` is in (effective_at, R) order, so of several rollbacks at one time the greatest R stays.
-  const undo = new Map<string, string>();
-  for (const { record } of traffic) {
-    if (record.action === 'ROLLED_BACK') undo.set(undoKey(record.release, effectiveAt(record)), record.to ?? '');
+  const undo = new Map<string, ReleaseFact>();
+  for (const fact of traffic) {
+    const { record } = fact;
+    if (record.action === 'ROLLED_BACK') undo.set(undoKey(record.release, effectiveAt(record)), fact);
   }
   const activations = new Map<string, Activation[]>();
   const open = new Map<string, number>();
   const close = (release: string, from: number, to: number | null): void => {
     const list = activations.get(release) ?? [];
-    const restored = to === null ? null : (undo.get(undoKey(release, to)) ?? null);
-    list.push({ release, number: list.length + 1, from, to, restored });
+    const undoneBy = to === null ? null : (undo.get(undoKey(release, to)) ?? null);
+    list.push({ release, number: list.length + 1, from, to, undoneBy, restored: undoneBy?.record.to ?? null });
     activations.set(release, list);
   };
   for (const split of splits) {

@@ -3,8 +3,10 @@ import { attribute, type InferenceVerdict } from './attribution.js';
 import { groupBy } from './group.js';
 import { firstCopies, firstInferences } from './identity.js';
 import { paymentOf, splitPayment, type Inferences, type Payment, type PaymentSplit } from './payment.js';
+import { compareUtf8 } from './order.js';
 import { ReleaseLog, type ModelView } from './release-log.js';
 import { judge, type Judgement } from './taint.js';
+import type { Activation } from './timeline.js';
 
 /** Every record of the five topics, duplicates included; or those that an answer can depend on. */
 export interface Records {
@@ -92,6 +94,13 @@ export class Trail implements Inferences {
   split(payment: Payment): PaymentSplit {
     return memo(this.#splits, payment.paymentId, () => splitPayment(payment, this));
   }
+}
+
+/** Every activation of a model, by (from, release). */
+export function activationsOf(trail: Trail, model: string): Activation[] {
+  return [...trail.view(model).timeline.activations.values()]
+    .flat()
+    .sort((a, b) => a.from - b.from || compareUtf8(a.release, b.release));
 }
 
 function memo<V>(kept: Map<string, V>, key: string, compute: () => V): V {
