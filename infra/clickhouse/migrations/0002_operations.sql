@@ -1,0 +1,105 @@
+-- What became of the offsets that are not facts, and how far each service has come: together they account for every
+-- offset of every input topic.
+
+CREATE TABLE dead_letter_rows
+(
+  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
+  `partition` UInt32 COMMENT 'Kafka partition of the record.',
+  `offset` UInt64 COMMENT 'Kafka offset of the record.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record.',
+  `service` LowCardinality(String) COMMENT 'Service that refused it.',
+  `code` LowCardinality(String) COMMENT 'Error code; each has a heading in the runbook.',
+  `reason` String COMMENT 'What exactly is wrong with the record.',
+  `key_base64` Nullable(String) COMMENT 'Key of the record, untouched, as base64; null when it had none.',
+  `value_base64` Nullable(String) COMMENT 'Value of the record, untouched, as base64; null for a tombstone.',
+  `headers_base64` Array(Tuple(name String, value Nullable(String))) COMMENT 'Headers of the record in their order, values untouched, as base64.'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (topic, partition, offset)
+COMMENT 'Records refused for good, one row a delivery; the view dead_letters has each once.';
+
+CREATE VIEW dead_letters
+(
+  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
+  `partition` UInt32 COMMENT 'Kafka partition of the record.',
+  `offset` UInt64 COMMENT 'Kafka offset of the record.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record.',
+  `service` LowCardinality(String) COMMENT 'Service that refused it.',
+  `code` LowCardinality(String) COMMENT 'Error code; each has a heading in the runbook.',
+  `reason` String COMMENT 'What exactly is wrong with the record.',
+  `key` Nullable(String) COMMENT 'Key of the record, bytes untouched; null when it had none.',
+  `value` Nullable(String) COMMENT 'Value of the record, bytes untouched; null for a tombstone.',
+  `key_base64` Nullable(String) COMMENT 'Key of the record, as base64.',
+  `value_base64` Nullable(String) COMMENT 'Value of the record, as base64.',
+  `headers_base64` Array(Tuple(name String, value Nullable(String))) COMMENT 'Headers of the record in their order, values as base64.'
+)
+AS SELECT
+  topic, partition, offset, appended_at, service, code, reason,
+  base64Decode(key_base64) AS key, base64Decode(value_base64) AS value, key_base64, value_base64, headers_base64
+FROM dead_letter_rows FINAL
+COMMENT 'Records refused for good, each once, with reason, position and bytes.';
+
+CREATE TABLE gap_rows
+(
+  `topic` LowCardinality(String) COMMENT 'Topic with the gap.',
+  `partition` UInt32 COMMENT 'Partition with the gap.',
+  `from_offset` UInt64 COMMENT 'First offset at which the log gave no record.',
+  `to_offset` UInt64 COMMENT 'Offset after the last one missing.',
+  `service` LowCardinality(String) COMMENT 'Service that read past it.',
+  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (topic, partition, from_offset, to_offset)
+COMMENT 'Declared gaps: offsets that hold no record for us; the view gaps has each once.';
+
+CREATE VIEW gaps
+(
+  `topic` LowCardinality(String) COMMENT 'Topic with the gap.',
+  `partition` UInt32 COMMENT 'Partition with the gap.',
+  `from_offset` UInt64 COMMENT 'First offset at which the log gave no record.',
+  `to_offset` UInt64 COMMENT 'Offset after the last one missing.',
+  `service` LowCardinality(String) COMMENT 'Service that read past it.',
+  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.'
+)
+AS SELECT topic, partition, from_offset, to_offset, service, reason FROM gap_rows FINAL
+COMMENT 'Declared gaps, each once.';
+
+CREATE TABLE progress_rows
+(
+  `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
+  `topic` LowCardinality(String) COMMENT 'Topic it reads.',
+  `partition` UInt32 COMMENT 'Partition of the topic.',
+  `next_offset` UInt64 COMMENT 'Everything below this offset is applied and durable.',
+  `applied_until` DateTime64(3, 'UTC') COMMENT 'Greatest append time applied so far; 1970 before the first record.',
+  `release_offset` UInt64 COMMENT 'Rows of records below next_offset hold what the releases topic says below this offset.',
+  `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
+  `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer; the newest row holds.'
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY (service, topic, partition)
+COMMENT 'How far each service has come in each partition; the view progress has the newest row of each.';
+
+CREATE VIEW progress
+(
+  `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
+  `topic` LowCardinality(String) COMMENT 'Topic it reads.',
+  `partition` UInt32 COMMENT 'Partition of the topic.',
+  `next_offset` UInt64 COMMENT 'Everything below this offset is applied and durable.',
+  `applied_until` DateTime64(3, 'UTC') COMMENT 'Greatest append time applied so far; 1970 before the first record.',
+  `release_offset` UInt64 COMMENT 'Rows of records below next_offset hold what the releases topic says below this offset.',
+  `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
+  `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer.'
+)
+AS SELECT service, topic, partition, next_offset, applied_until, release_offset, idle_at, updated_at
+FROM progress_rows FINAL
+COMMENT 'How far each service has come in each partition.';
+
+CREATE TABLE payment_refs
+(
+  `kind` LowCardinality(String) COMMENT 'inference: an allocation names the inference. session: the payment covers the inferences of a session.',
+  `ref` String COMMENT 'The inference id or session id.',
+  `payment_id` String COMMENT 'The payment to compute again when an inference of that id or session arrives.'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (ref, kind, payment_id)
+COMMENT 'What payments refer to, written before the inferences are looked for: whichever side writes second sees the other.';

@@ -1,0 +1,75 @@
+-- What the window service says about activations and incidents. Rows are appended, never updated: each is a revision
+-- with the known_at it holds for.
+
+CREATE TABLE window_rows
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `activation` UInt32 COMMENT 'Number of the activation, from 1 in time order.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'The K this revision was computed for; it equals a recomputation from the facts as of then.',
+  `from` DateTime64(6, 'UTC') COMMENT 'Start of the activation. UTC.',
+  `to` Nullable(DateTime64(6, 'UTC')) COMMENT 'End of the activation, exclusive; null while it is open. UTC.',
+  `undone_by` Nullable(UInt64) COMMENT 'Offset of the ROLLED_BACK that undid it.',
+  `restored` Nullable(String) COMMENT 'The release that rollback restored.',
+  `flagged` Bool COMMENT 'Whether a flag covers the activation.',
+  `inferences_active` UInt64 COMMENT 'Inferences attributed to it while it had traffic.',
+  `inferences_stale` UInt64 COMMENT 'Inferences attributed to it after it had ended.',
+  `inferences_possible` UInt64 COMMENT 'Ambiguous inferences of which it is a candidate.',
+  `proofs` Array(Tuple(path String, state String, inferences UInt64)) COMMENT 'Inferences of the activation by proof path and state.',
+  `agents_changed` UInt64 COMMENT 'Agents that changed while exposed.',
+  `agents_delayed` UInt64 COMMENT 'Agents that changed within the delay after the end.',
+  `agents_excluded` UInt64 COMMENT 'Agents with neither, or not exposed.',
+  `agents_persisting` UInt64 COMMENT 'Changed agents that did not take it back.',
+  `agents_reverted` UInt64 COMMENT 'Changed agents that took it back.',
+  `agents_relapsed` UInt64 COMMENT 'Agents that took it back and changed again.',
+  `agents_unknown` UInt64 COMMENT 'Changed agents of which it cannot be said.',
+  `agents_secondary` UInt64 COMMENT 'Agents reached only through other agents.',
+  `settled_while_active` UInt64 COMMENT 'Payments of the model settled while it was active.',
+  `settled_for_work` UInt64 COMMENT 'Settled payments linked to inferences of the activation.',
+  `settled_possible` UInt64 COMMENT 'Settled payments linked only to ambiguous inferences.',
+  `amount_work` UInt256 COMMENT 'Sum of the parts for its work.',
+  `amount_possible` UInt256 COMMENT 'Sum of the parts that may be for its work.',
+  `amount_late` UInt256 COMMENT 'Sum of the parts for its work that settled after its end.',
+  `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (model_id, release, activation, known_at)
+COMMENT 'Windows: everything that belongs to one activation, one row a revision.';
+
+CREATE TABLE window_agents
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `activation` UInt32 COMMENT 'Number of the activation.',
+  `agent_id` String COMMENT 'The agent.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'The K this revision was computed for.',
+  `class` LowCardinality(String) COMMENT 'changed, delayed, excluded or secondary; none when it no longer belongs to the window.',
+  `outcome` LowCardinality(Nullable(String)) COMMENT 'Of a changed agent: persisting, reverted, relapsed or unknown.',
+  `change_id` Nullable(String) COMMENT 'The change that counts.',
+  `changed_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of that change. UTC.',
+  `outcome_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'When it was reverted or relapsed. UTC.',
+  `caused` Bool COMMENT 'Whether the change names an inference of the activation as its cause.',
+  `reason` LowCardinality(Nullable(String)) COMMENT 'Why it is excluded.',
+  `depth` Nullable(UInt32) COMMENT 'Of a secondary agent: the smallest number of steps.',
+  `via` Array(String) COMMENT 'Of a secondary agent: the upstream agents that give this depth.',
+  `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (model_id, release, activation, agent_id, known_at)
+COMMENT 'Agents of windows, one row a revision.';
+
+CREATE TABLE incident_rows
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The flagged release.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'The K this revision was computed for.',
+  `state` LowCardinality(String) COMMENT 'active, contained, closed, reopened or withdrawn.',
+  `activations` Array(UInt32) COMMENT 'The activations a flag covers.',
+  `contained_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'End of the last covered activation. UTC.',
+  `recovered_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'First time at which only unflagged releases had traffic again. UTC.',
+  `linked` Array(String) COMMENT 'Releases restored by undoing a covered activation that are themselves flagged.',
+  `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (model_id, release, known_at)
+COMMENT 'Incidents, one row a revision.';
