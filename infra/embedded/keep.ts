@@ -1,0 +1,123 @@
+import { elapsedMs, sleep } from '../../services/shared/clock.js';
+import { type Identity, isAlive, signalProcess } from './identity.js';
+import { launch, stopProcess } from './launch.js';
+import type { ProcessSpec } from './parts.js';
+import { afterDeath, countDeath } from './restarts.js';
+import type { ProcessRecord } from './stack-file.js';
+
+/** What keeping a process alive needs from the supervisor. */
+export interface Keeper {
+  logFile: (name: string) => string;
+  /** Saves what is now known about the process. */
+  record: (change: Partial<ProcessRecord>) => void;
+  note: (sentence: string) => void;
+  /** Services start when the parts they need are there. Resolves early when aborted. */
+  mayStart: (signal: AbortSignal) => Promise<void>;
+}
+
+const WATCH_EVERY_MS = 150;
+const PROBE_EVERY_MS = 60;
+
+interface Life {
+  identity: Identity | null;
+  /** Known for our own children only: of a process taken over from an earlier supervisor nobody tells how it ended. */
+  ended: Promise<string> | null;
+  bornMs: number;
+}
+
+/**
+ * Keeps one process alive until aborted; then it leaves the process as it is (`endProcess` ends it).
+ * A process that an earlier supervisor started, and that still lives, is taken over instead of started again.
+ */
+export async function keepAlive(
+  spec: ProcessSpec,
+  adopted: ProcessRecord | null,
+  keeper: Keeper,
+  signal: AbortSignal,
+): Promise<void> {
+  let deathsInARow = 0;
+  let restarts = adopted?.restarts ?? 0;
+  let wasReady = adopted !== null;
+  let life: Life | null = isAlive(adopted?.identity ?? null)
+    ? { identity: adopted?.identity ?? null, ended: null, bornMs: elapsedMs() }
+    : null;
+
+  for (;;) {
+    if (life === null) {
+      await keeper.mayStart(signal);
+      if (signal.aborted) return;
+      life = await start(spec, keeper);
+    }
+    const reason = await watch(spec, life, keeper, signal, () => {
+      wasReady = true;
+    });
+    if (reason === null) return;
+
+    deathsInARow = countDeath(deathsInARow, elapsedMs() - life.bornMs);
+    life = null;
+    // A part that cannot even start the first time will not the second: whoever ran `up` is waiting for the reason.
+    const verdict =
+      spec.kind === 'part' && !wasReady ? { kind: 'give-up' as const, why: 'did not start' } : afterDeath(deathsInARow);
+    if (verdict.kind === 'give-up') {
+      keeper.record({ identity: null, state: 'failed', reason: `${verdict.why}, last: ${reason}` });
+      keeper.note(`${spec.name}: given up, ${verdict.why} (${reason})`);
+      return;
+    }
+    restarts += 1;
+    keeper.record({ identity: null, state: 'restarting', restarts, reason });
+    keeper.note(`${spec.name}: ended (${reason}), starting it again in ${String(verdict.delayMs)} ms`);
+    await sleep(verdict.delayMs, signal);
+    if (signal.aborted) return;
+  }
+}
+
+async function start(spec: ProcessSpec, keeper: Keeper): Promise<Life> {
+  keeper.record({ state: 'starting' });
+  const bornMs = elapsedMs();
+  try {
+    await spec.prepare();
+    const { identity, ended } = await launch(spec.command, { env: spec.env, logFile: keeper.logFile(spec.name) });
+    keeper.record({ identity });
+    return { identity, ended, bornMs };
+  } catch (error) {
+    return { identity: null, ended: Promise.resolve(`could not be prepared: ${String(error)}`), bornMs };
+  }
+}
+
+/** Resolves with the reason when the process has ended, with null when aborted. */
+async function watch(
+  spec: ProcessSpec,
+  life: Life,
+  keeper: Keeper,
+  signal: AbortSignal,
+  onReady: () => void,
+): Promise<string | null> {
+  const { identity, bornMs } = life;
+  let ready = false;
+  while (!signal.aborted) {
+    if (identity === null || !isAlive(identity)) {
+      return (await Promise.race([life.ended, sleep(100).then(() => null)])) ?? 'ended, nobody saw how';
+    }
+    if (!ready && (await spec.ready())) {
+      ready = true;
+      onReady();
+      keeper.record({ state: 'ready' });
+      keeper.note(
+        `${spec.name}: ready after ${String(Math.round(elapsedMs() - bornMs))} ms, pid ${String(identity.pid)}`,
+      );
+    } else if (!ready && elapsedMs() - bornMs > spec.readyLimitMs) {
+      signalProcess(identity, 'SIGKILL');
+      return `not ready after ${String(spec.readyLimitMs / 1000)} s`;
+    }
+    await sleep(ready ? WATCH_EVERY_MS : PROBE_EVERY_MS, signal);
+  }
+  return null;
+}
+
+/** Ends a process that is no longer kept, and says in the record that it was meant to end. */
+export async function endProcess(record: ProcessRecord, limitMs: number): Promise<string> {
+  const how = record.identity === null ? 'gone' : await stopProcess(record.identity, limitMs);
+  return how === 'killed'
+    ? `${record.name}: did not end within ${String(limitMs / 1000)} s and was killed`
+    : `${record.name}: stopped`;
+}

@@ -1,0 +1,21 @@
+/** What to do about a process that died. */
+export type Verdict = { kind: 'restart'; delayMs: number } | { kind: 'give-up'; why: string };
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 10_000;
+/** One that lived longer than this was well: its next death counts as the first. */
+export const WELL_AFTER_MS = 30_000;
+export const DEATHS_IN_A_ROW_MAX = 6;
+
+/** Deaths in a row after one more, at the end of a life of so many milliseconds. */
+export function countDeath(deathsInARow: number, livedMs: number): number {
+  return livedMs >= WELL_AFTER_MS ? 1 : deathsInARow + 1;
+}
+
+/** 250 ms, then twice as long each time, at most 10 s; after six deaths in a row nobody believes in the seventh life. */
+export function afterDeath(deathsInARow: number): Verdict {
+  if (deathsInARow >= DEATHS_IN_A_ROW_MAX) {
+    return { kind: 'give-up', why: `died ${String(deathsInARow)} times in a row` };
+  }
+  return { kind: 'restart', delayMs: Math.min(FIRST_DELAY_MS * 2 ** (deathsInARow - 1), LONGEST_DELAY_MS) };
+}

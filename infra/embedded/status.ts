@@ -1,0 +1,102 @@
+import { type Endpoint, type Endpoints, mergeEndpoints, PARTS } from './endpoints.js';
+import type { Env, Home } from './home.js';
+import { isAlive } from './identity.js';
+import type { PartName } from './ports.js';
+import { httpAnswers, kafkaAnswers } from './ready.js';
+import { externalAnswers } from './start.js';
+import { type ProcessRecord, readStackFile, type RunState, type StackFile } from './stack-file.js';
+
+/** `unreachable`: it should be there, but does not answer now. */
+export type SeenState = RunState | 'unreachable';
+
+export interface PartStatus {
+  /** null where there is neither an embedded server nor one named in the environment. */
+  address: string | null;
+  source: 'external' | 'embedded' | null;
+  state: SeenState;
+  pid: number | null;
+  restarts: number;
+  reason: string | null;
+}
+
+export interface ServiceStatus {
+  name: string;
+  pid: number | null;
+  state: SeenState;
+  restarts: number;
+  reason: string | null;
+  url: string | null;
+}
+
+export interface StackStatus {
+  parts: Record<PartName, PartStatus>;
+  services: ServiceStatus[];
+  /** Without it nothing that dies is started again. */
+  supervised: boolean;
+  allReady: boolean;
+}
+
+/** What is there, asked of each server now, not only read from the record. */
+export async function stackStatus(home: Home, env: Env): Promise<StackStatus> {
+  const stack = readStackFile(home.stackFile);
+  const supervised = isAlive(stack?.supervisor ?? null);
+  const endpoints = mergeEndpoints(env, stack);
+  const records = stack?.processes ?? [];
+  const [kafka, registry, clickhouse, services] = await Promise.all([
+    partStatus('kafka', endpoints.kafka, records),
+    partStatus('registry', endpoints.registry, records),
+    partStatus('clickhouse', endpoints.clickhouse, records),
+    Promise.all(records.filter(({ kind }) => kind === 'service').map(serviceStatus)),
+  ]);
+  const parts = { kafka, registry, clickhouse };
+  const embedded = Object.values(parts).some(({ source }) => source === 'embedded');
+  const allReady =
+    [...Object.values(parts), ...services].every(({ state }) => state === 'ready') && (supervised || !embedded);
+  return { parts, services, supervised, allReady };
+}
+
+async function partStatus(part: PartName, endpoint: Endpoint | null, records: ProcessRecord[]): Promise<PartStatus> {
+  if (endpoint?.source === 'external') {
+    const state = (await externalAnswers(part, endpoint.address)) ? 'ready' : 'unreachable';
+    return { ...endpoint, state, pid: null, restarts: 0, reason: null };
+  }
+  const record = records.find(({ kind, name }) => kind === 'part' && name === part);
+  if (record === undefined) {
+    return { address: null, source: null, state: 'stopped', pid: null, restarts: 0, reason: null };
+  }
+  const { restarts, reason } = record;
+  const state = await stateNow(record, (address) => partAnswers(part, address));
+  return { address: record.address ?? null, source: 'embedded', state, pid: livePid(record), restarts, reason };
+}
+
+async function serviceStatus(record: ProcessRecord): Promise<ServiceStatus> {
+  const { name, restarts, reason, address } = record;
+  const state = await stateNow(record, (url) => httpAnswers(`${url}/readyz`));
+  return { name, pid: livePid(record), state, restarts, reason, url: address ?? null };
+}
+
+export async function partAnswers(part: PartName, address: string): Promise<boolean> {
+  if (part === 'kafka') return kafkaAnswers(address);
+  return httpAnswers(part === 'registry' ? `${address}/subjects` : `${address}/ping`);
+}
+
+async function stateNow(record: ProcessRecord, answers: (address: string) => Promise<boolean>): Promise<SeenState> {
+  if (!isAlive(record.identity))
+    return record.state === 'ready' || record.state === 'starting' ? 'stopped' : record.state;
+  if (record.state !== 'ready' || record.address === undefined) return record.state;
+  return (await answers(record.address)) ? 'ready' : 'unreachable';
+}
+
+function livePid(record: ProcessRecord): number | null {
+  return isAlive(record.identity) ? (record.identity?.pid ?? null) : null;
+}
+
+/** All three servers, when all three are named or running and answer; else null. */
+export async function readyEndpoints(env: Env, stack: StackFile | null): Promise<Endpoints | null> {
+  const { kafka, registry, clickhouse } = mergeEndpoints(env, stack);
+  if (kafka === null || registry === null || clickhouse === null) return null;
+  const endpoints = { kafka, registry, clickhouse };
+  const embedded = PARTS.filter((part) => endpoints[part].source === 'embedded');
+  const answers = await Promise.all(embedded.map((part) => partAnswers(part, endpoints[part].address)));
+  return answers.every(Boolean) ? endpoints : null;
+}
