@@ -1,0 +1,91 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The metrics of one service. A registry of its own, so that several services can live in one process. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly records: Counter<'topic' | 'fate'>;
+  readonly rows: Counter<'table'>;
+  readonly gapOffsets: Counter<'topic'>;
+  readonly retries: Counter<'code'>;
+  readonly batchSeconds: Histogram<'stage'>;
+  readonly nextOffset: Gauge<'topic' | 'partition'>;
+  readonly lagRecords: Gauge<'topic' | 'partition'>;
+  readonly releaseOffset: Gauge;
+  readonly sweptRows: Counter<'fate'>;
+  readonly sweepsWaiting: Gauge;
+  readonly touched: Counter;
+}
+
+/** Every metric there is, by name and meaning. */
+export function createMetrics(service: string): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service });
+  const registers = [registry];
+  return {
+    registry,
+    records: new Counter({
+      name: 'backtrail_records_applied_total',
+      help: 'Records read and applied, by topic and fate: fact or dead_letter.',
+      labelNames: ['topic', 'fate'],
+      registers,
+    }),
+    rows: new Counter({
+      name: 'backtrail_rows_written_total',
+      help: 'Rows ClickHouse acknowledged, by table.',
+      labelNames: ['table'],
+      registers,
+    }),
+    gapOffsets: new Counter({
+      name: 'backtrail_gap_offsets_total',
+      help: 'Offsets declared as gaps: the log had no record there.',
+      labelNames: ['topic'],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'backtrail_retries_attempts_total',
+      help: 'Times a batch had to be tried again because a dependency was away, by error code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: 'backtrail_batch_seconds',
+      help: 'Time of a batch by stage: accept, write, join, commit.',
+      labelNames: ['stage'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    nextOffset: new Gauge({
+      name: 'backtrail_next_offset_records',
+      help: 'Everything below this offset is applied and durable.',
+      labelNames: ['topic', 'partition'],
+      registers,
+    }),
+    lagRecords: new Gauge({
+      name: 'backtrail_lag_records',
+      help: 'Records in the log that are not applied yet, as of the last look.',
+      labelNames: ['topic', 'partition'],
+      registers,
+    }),
+    releaseOffset: new Gauge({
+      name: 'backtrail_release_offset_records',
+      help: 'Release records known to this instance: everything below this offset.',
+      registers,
+    }),
+    sweptRows: new Counter({
+      name: 'backtrail_swept_rows_total',
+      help: 'Rows computed again because release knowledge grew, by fate: changed or same.',
+      labelNames: ['fate'],
+      registers,
+    }),
+    sweepsWaiting: new Gauge({
+      name: 'backtrail_sweeps_waiting_records',
+      help: 'Release records whose consequences for older rows are not written yet.',
+      registers,
+    }),
+    touched: new Counter({
+      name: 'backtrail_touched_subjects_total',
+      help: 'Subjects announced or computed again because a record they refer to arrived.',
+      registers,
+    }),
+  };
+}
