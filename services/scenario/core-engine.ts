@@ -1,10 +1,16 @@
+import { TOPICS } from '../../schemas/topics.js';
 import { answer } from '../shared/core/answer.js';
 import type { Answer, Question } from '../shared/core/question.js';
 import type { Fact, RecordOf, Stream } from '../shared/core/record.js';
 import { Trail, type Records } from '../shared/core/trail.js';
 import { refusal } from '../shared/core/validate.js';
-import { KEY_FIELDS } from './keys.js';
-import type { Scenario } from './scenario.js';
+import { runScenario } from './run.js';
+import type { Outcome, Scenario } from './scenario.js';
+
+/** Runs stories one after the other in memory. */
+export async function* outcomesOf(scenarios: Iterable<Scenario>): AsyncGenerator<Outcome> {
+  for (const scenario of scenarios) yield runScenario(scenario, coreEngine(scenario));
+}
 
 /** Folds a story's records in memory through the pure join, and answers from that. */
 export function coreEngine(scenario: Scenario): (question: Question) => Answer {
@@ -21,7 +27,11 @@ export function coreEngine(scenario: Scenario): (question: Question) => Answer {
     offsets.set(stream, offset + 1n);
     const record = fields as unknown as RecordOf[Stream];
     if (refusal(stream, record as never, appendedAtMs) !== null) continue;
-    const fact = { record, key: String(fields[KEY_FIELDS[stream]]), position: { partition: 0, offset, appendedAtMs } };
+    const fact = {
+      record,
+      key: String(fields[TOPICS[stream].keyField]),
+      position: { partition: 0, offset, appendedAtMs },
+    };
     (facts[stream] as Fact<RecordOf[Stream]>[]).push(fact);
   }
   return askRecords(facts, Math.max(0, ...scenario.records.map((record) => record.appendedAtMs)));

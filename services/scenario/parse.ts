@@ -8,6 +8,7 @@ import type { Expectation, Scenario, ScenarioRecord } from './scenario.js';
 /** A scenario file that cannot be read; the message names file, line and field. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
+  readonly exitCode = 2;
 }
 
 type Path = readonly (string | number)[];

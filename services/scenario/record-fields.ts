@@ -14,7 +14,8 @@ export interface Field {
 export type Shape =
   | { readonly kind: 'string' | 'time' | 'integer' }
   | { readonly kind: 'enum'; readonly symbols: readonly string[] }
-  | { readonly kind: 'array' | 'map'; readonly items: Shape }
+  | { readonly kind: 'array'; readonly items: Shape }
+  | { readonly kind: 'shares' }
   | { readonly kind: 'record'; readonly fields: readonly Field[] };
 
 type AvroType = string | AvroType[] | ({ type: AvroType; logicalType?: string } & Record<string, unknown>);
@@ -52,7 +53,7 @@ function shapeOf(type: AvroType): Shape {
     case 'array':
       return { kind: 'array', items: shapeOf(type['items'] as AvroType) };
     case 'map':
-      return { kind: 'map', items: shapeOf(type['values'] as AvroType) };
+      return { kind: 'shares' };
     case 'record':
       return { kind: 'record', fields: (type['fields'] as AvroField[]).map(fieldOf) };
     default:
@@ -111,7 +112,7 @@ function fill(
       throw new FieldError(path, `${path.join('.')} is not a time: ${JSON.stringify(value, bigintAsString)}`);
     }
     case 'integer':
-      if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
+      if (typeof value === 'bigint' || Number.isSafeInteger(value)) return Number(value);
       break;
     case 'enum':
       if (typeof value === 'string' && shape.symbols.includes(value)) return value;
@@ -119,12 +120,13 @@ function fill(
     case 'array':
       if (Array.isArray(value)) return value.map((item, i) => fill(shape.items, item, [...path, i], parseTime));
       break;
-    case 'map':
+    case 'shares':
       if (isObject(value)) {
-        const entries = Object.entries(value);
-        return Object.fromEntries(
-          entries.map(([key, item]) => [key, fill(shape.items, item, [...path, key], parseTime)]),
-        );
+        // Shares stay as written: one that is no integer is refused as a record, not as a file (SPEC 8).
+        const wrong = Object.keys(value).find((key) => !['number', 'bigint'].includes(typeof value[key]));
+        if (wrong !== undefined)
+          throw new FieldError([...path, wrong], `${path.join('.')} has a share that is no number`);
+        return Object.fromEntries(Object.entries(value).map(([key, share]) => [key, Number(share)]));
       }
       break;
     case 'record':
@@ -134,7 +136,13 @@ function fill(
   throw new FieldError(path, `${path.join('.')} is not ${ARTICLE[shape.kind]}`);
 }
 
-const ARTICLE = { string: 'a text', integer: 'a number', array: 'a list', map: 'a map', record: 'an object' };
+const ARTICLE = {
+  string: 'a text',
+  integer: 'a number',
+  array: 'a list',
+  shares: 'a map of release to basis points',
+  record: 'an object',
+};
 
 function isScalar(value: unknown): value is string | number | bigint | boolean {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value);

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { printJson, say, type CliContext } from './context.js';
+import { EXIT, usageError } from './exit.js';
+
+interface Options {
+  readonly engine: string;
+  readonly json?: true;
+}
+
+/** `backtrail scenario run FILE...` (SPEC 10). */
+export function registerScenario(program: Command, context: CliContext): void {
+  const scenario = program.command('scenario').description('stories with their right answers');
+  scenario
+    .command('run')
+    .description('tell stories to an engine and compare its answers')
+    .argument('<files...>', 'scenario files (YAML)')
+    .option('--engine <engine>', 'core: in memory; stack: through Kafka, the services and ClickHouse', 'core')
+    .option('--json', 'one JSON object a story, one a line')
+    .addHelpText('after', EXAMPLES)
+    .action((files: string[], options: Options) => run(files, options, context));
+}
+
+const EXAMPLES = `
+Examples:
+  $ backtrail scenario run test/scenarios/*.yaml
+  $ backtrail scenario run story.yaml --engine stack --json
+
+Exit codes: 0 all answers are as expected, 3 one is not, 2 a file cannot be read.`;
+
+async function run(files: readonly string[], options: Options, context: CliContext): Promise<void> {
+  if (options.engine !== 'core' && options.engine !== 'stack') {
+    throw usageError(`--engine is core or stack, not ${options.engine}`);
+  }
+  const { readScenarios } = await import('../scenario/read.js');
+  const { printOutcome } = await import('../scenario/report.js');
+  const scenarios = await readScenarios(files);
+  let failed = 0;
+  const { outcomesOf } =
+    options.engine === 'core'
+      ? await import('../scenario/core-engine.js')
+      : await import('../scenario/stack-engine.js');
+  for await (const outcome of outcomesOf(scenarios, {
+    env: context.env,
+    signal: context.signal,
+    say: (text) => {
+      say(context, text);
+    },
+  })) {
+    if (!outcome.pass) failed += 1;
+    if (options.json) printJson(context, outcome);
+    else context.stdout.write(printOutcome(outcome));
+  }
+  if (!options.json) say(context, `${scenarios.length - failed} of ${scenarios.length} stories pass`);
+  if (failed > 0) context.endWith(EXIT.findings);
+}
