@@ -1,7 +1,7 @@
 -- Facts: every accepted record as it was, every copy with its position in the log. Nothing here is ever updated or
 -- deleted. A record that is delivered again is the same row again: the order key ends with its position.
 
-CREATE TABLE release_facts
+CREATE TABLE IF NOT EXISTS release_facts
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -36,7 +36,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (model_id, partition, offset)
 COMMENT 'Facts, one row a copy. One event in the life of the releases of a model: publication, traffic, rollback, flag, target binding. Which fields an action uses is said in their docs; the others are null or empty.';
 
-CREATE TABLE inference_facts
+CREATE TABLE IF NOT EXISTS inference_facts
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -67,7 +67,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (inference_id, partition, offset)
 COMMENT 'Facts, one row a copy. One inference: a model was run for a request.';
 
-CREATE TABLE proof_facts
+CREATE TABLE IF NOT EXISTS proof_facts
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -95,7 +95,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (inference_id, partition, offset)
 COMMENT 'Facts, one row a copy. One step in the life of a proof that verifies an inference. Several records tell the life of one proof.';
 
-CREATE TABLE payment_facts
+CREATE TABLE IF NOT EXISTS payment_facts
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -124,7 +124,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (payment_id, partition, offset)
 COMMENT 'Facts, one row a copy. One step in the life of a payment. Several records tell the life of one payment, and one payment may cover many inferences.';
 
-CREATE TABLE agent_facts
+CREATE TABLE IF NOT EXISTS agent_facts
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',

@@ -1,7 +1,7 @@
 -- What became of the offsets that are not facts, and how far each service has come: together they account for every
 -- offset of every input topic.
 
-CREATE TABLE dead_letter_rows
+CREATE TABLE IF NOT EXISTS dead_letter_rows
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -18,7 +18,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (topic, partition, offset)
 COMMENT 'Records refused for good, one row a delivery; the view dead_letters has each once.';
 
-CREATE VIEW dead_letters
+CREATE VIEW IF NOT EXISTS dead_letters
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -39,7 +39,7 @@ AS SELECT
 FROM dead_letter_rows FINAL
 COMMENT 'Records refused for good, each once, with reason, position and bytes.';
 
-CREATE TABLE gap_rows
+CREATE TABLE IF NOT EXISTS gap_rows
 (
   `topic` LowCardinality(String) COMMENT 'Topic with the gap.',
   `partition` UInt32 COMMENT 'Partition with the gap.',
@@ -52,7 +52,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY (topic, partition, from_offset, to_offset)
 COMMENT 'Declared gaps: offsets that hold no record for us; the view gaps has each once.';
 
-CREATE VIEW gaps
+CREATE VIEW IF NOT EXISTS gaps
 (
   `topic` LowCardinality(String) COMMENT 'Topic with the gap.',
   `partition` UInt32 COMMENT 'Partition with the gap.',
@@ -64,7 +64,7 @@ CREATE VIEW gaps
 AS SELECT topic, partition, from_offset, to_offset, service, reason FROM gap_rows FINAL
 COMMENT 'Declared gaps, each once.';
 
-CREATE TABLE progress_rows
+CREATE TABLE IF NOT EXISTS progress_rows
 (
   `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
   `topic` LowCardinality(String) COMMENT 'Topic it reads.',
@@ -79,7 +79,7 @@ ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (service, topic, partition)
 COMMENT 'How far each service has come in each partition; the view progress has the newest row of each.';
 
-CREATE VIEW progress
+CREATE VIEW IF NOT EXISTS progress
 (
   `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
   `topic` LowCardinality(String) COMMENT 'Topic it reads.',
@@ -94,7 +94,7 @@ AS SELECT service, topic, partition, next_offset, applied_until, release_offset,
 FROM progress_rows FINAL
 COMMENT 'How far each service has come in each partition.';
 
-CREATE TABLE payment_refs
+CREATE TABLE IF NOT EXISTS payment_refs
 (
   `kind` LowCardinality(String) COMMENT 'inference: an allocation names the inference. session: the payment covers the inferences of a session.',
   `ref` String COMMENT 'The inference id or session id.',

@@ -1,7 +1,7 @@
 -- Joined rows: one a subject, each a pure function of facts and release records. The newest value is in plain columns,
 -- what was known before in `earlier`; the row that rests on more knowledge wins, by whomever and whenever written.
 
-CREATE TABLE inference_rows
+CREATE TABLE IF NOT EXISTS inference_rows
 (
   `inference_id` String COMMENT 'The inference.',
   `model_id` String COMMENT 'The model that ran.',
@@ -41,7 +41,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (model_id, occurred_at, inference_id)
 COMMENT 'Which release served each inference, and which blob produced it.';
 
-CREATE TABLE proof_rows
+CREATE TABLE IF NOT EXISTS proof_rows
 (
   `inference_id` String COMMENT 'The inference the proofs are of.',
   `state` LowCardinality(String) COMMENT 'verified, failed, pending or none.',
@@ -57,7 +57,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY inference_id
 COMMENT 'Which proof path verified each inference. An inference without proof records has no row.';
 
-CREATE TABLE payment_rows
+CREATE TABLE IF NOT EXISTS payment_rows
 (
   `payment_id` String COMMENT 'The payment.',
   `asset` String COMMENT 'The asset paid in, by its latest record.',

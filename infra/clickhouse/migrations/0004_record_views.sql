@@ -1,7 +1,7 @@
 -- The records that count, for analysts: of several copies of one event the first in log order (append time, key,
 -- partition, offset), and of several events about one inference_id likewise the first.
 
-CREATE VIEW release_records
+CREATE VIEW IF NOT EXISTS release_records
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -38,7 +38,7 @@ ORDER BY appended_at, key, partition, offset
 LIMIT 1 BY event_id
 COMMENT 'Records that count, one row an event. One event in the life of the releases of a model: publication, traffic, rollback, flag, target binding. Which fields an action uses is said in their docs; the others are null or empty.';
 
-CREATE VIEW inference_records
+CREATE VIEW IF NOT EXISTS inference_records
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -74,7 +74,7 @@ ORDER BY appended_at, key, partition, offset
 LIMIT 1 BY inference_id
 COMMENT 'Records that count, one row an event. One inference: a model was run for a request.';
 
-CREATE VIEW proof_records
+CREATE VIEW IF NOT EXISTS proof_records
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -103,7 +103,7 @@ ORDER BY appended_at, key, partition, offset
 LIMIT 1 BY event_id
 COMMENT 'Records that count, one row an event. One step in the life of a proof that verifies an inference. Several records tell the life of one proof.';
 
-CREATE VIEW payment_records
+CREATE VIEW IF NOT EXISTS payment_records
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
@@ -132,7 +132,7 @@ ORDER BY appended_at, key, partition, offset
 LIMIT 1 BY event_id
 COMMENT 'Records that count, one row an event. One step in the life of a payment. Several records tell the life of one payment, and one payment may cover many inferences.';
 
-CREATE VIEW agent_records
+CREATE VIEW IF NOT EXISTS agent_records
 (
   `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',

@@ -1,6 +1,6 @@
 -- The joined rows for analysts: the newest value, and the value as known at any time K (parameter known_at).
 
-CREATE VIEW inferences
+CREATE VIEW IF NOT EXISTS inferences
 (
   `inference_id` String COMMENT 'The inference.',
   `model_id` String COMMENT 'The model that ran.',
@@ -35,7 +35,7 @@ FROM inference_rows FINAL
 WHERE NOT void
 COMMENT 'Which release served each inference, as known now.';
 
-CREATE VIEW inferences_as_of AS
+CREATE VIEW IF NOT EXISTS inferences_as_of AS
 WITH
   known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
   arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
@@ -58,7 +58,7 @@ WHERE NOT void AND appended_at <= {known_at:DateTime64(3, 'UTC')}
 SETTINGS prefer_column_name_to_alias = 1
 COMMENT 'Which release served each inference, as known at {known_at}.';
 
-CREATE VIEW proofs
+CREATE VIEW IF NOT EXISTS proofs
 (
   `inference_id` String COMMENT 'The inference the proofs are of.',
   `state` LowCardinality(String) COMMENT 'verified, failed, pending or none.',
@@ -71,7 +71,7 @@ AS SELECT inference_id, state, path, verified_at, unverifiable_since, known_at
 FROM proof_rows FINAL
 COMMENT 'Which proof path verified each inference, as known now.';
 
-CREATE VIEW proofs_as_of AS
+CREATE VIEW IF NOT EXISTS proofs_as_of AS
 WITH
   known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
   arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
@@ -88,7 +88,7 @@ WHERE known_at <= {known_at:DateTime64(3, 'UTC')}
 SETTINGS prefer_column_name_to_alias = 1
 COMMENT 'Which proof path verified each inference, as known at {known_at}.';
 
-CREATE VIEW payments
+CREATE VIEW IF NOT EXISTS payments
 (
   `payment_id` String COMMENT 'The payment.',
   `asset` String COMMENT 'The asset paid in.',
@@ -114,7 +114,7 @@ AS SELECT
 FROM payment_rows FINAL
 COMMENT 'What each payment says and how its amount is split over its inferences, as known now.';
 
-CREATE VIEW payments_as_of AS
+CREATE VIEW IF NOT EXISTS payments_as_of AS
 WITH
   known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
   arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
@@ -137,7 +137,7 @@ WHERE known_at <= {known_at:DateTime64(3, 'UTC')}
 SETTINGS prefer_column_name_to_alias = 1
 COMMENT 'What each payment says and how its amount is split, as known at {known_at}.';
 
-CREATE VIEW agent_changes
+CREATE VIEW IF NOT EXISTS agent_changes
 (
   `agent_id` String COMMENT 'The agent.',
   `change_id` String COMMENT 'The change.',
@@ -160,7 +160,7 @@ AS SELECT
 FROM agent_records
 COMMENT 'What agents changed, took back and acknowledged, as known now.';
 
-CREATE VIEW agent_changes_as_of AS
+CREATE VIEW IF NOT EXISTS agent_changes_as_of AS
 SELECT
   agent_id, change_id, occurred_at, action, kind, model_id, before_digest, after_digest, caused_by, upstream_agent_ids,
   reverts_change_id, partition, offset, appended_at AS known_at

@@ -1,7 +1,7 @@
 -- What the window service says about activations and incidents. Rows are appended, never updated: each is a revision
 -- with the known_at it holds for.
 
-CREATE TABLE window_rows
+CREATE TABLE IF NOT EXISTS window_rows
 (
   `model_id` String COMMENT 'The model.',
   `release` String COMMENT 'The release.',
@@ -36,7 +36,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (model_id, release, activation, known_at)
 COMMENT 'Windows: everything that belongs to one activation, one row a revision.';
 
-CREATE TABLE window_agents
+CREATE TABLE IF NOT EXISTS window_agents
 (
   `model_id` String COMMENT 'The model.',
   `release` String COMMENT 'The release.',
@@ -58,7 +58,7 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (model_id, release, activation, agent_id, known_at)
 COMMENT 'Agents of windows, one row a revision.';
 
-CREATE TABLE incident_rows
+CREATE TABLE IF NOT EXISTS incident_rows
 (
   `model_id` String COMMENT 'The model.',
   `release` String COMMENT 'The flagged release.',

@@ -1,0 +1,114 @@
+import { ClickHouseError, createClient } from '@clickhouse/client';
+
+import type { ClickHouseConfig } from '../config.js';
+import { BacktrailError, type ErrorCode } from '../errors.js';
+
+/** Values of `{name:Type}` in a statement. Bound by the server: text is never put together from values. */
+export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | readonly number[]>>;
+
+/** ClickHouse as the project uses it. Throws BacktrailError only. */
+export interface ClickHouse {
+  readonly database: string;
+  /** Rows as JSON has them: 64-bit and larger integers and decimals are strings. Parameters travel in the URL: keep them small. */
+  select<T>(sql: string, params?: Params): Promise<T[]>;
+  /** Resolves once the rows are durable. Rows are objects by column; DateTime64 are numbers of their own unit. */
+  insert(table: string, rows: readonly object[]): Promise<void>;
+  command(sql: string, params?: Params): Promise<void>;
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 120_000;
+const CONNECTIONS_MAX = 8;
+// Below the keep-alive of servers and proxies, so that a socket is not closed while a request is on its way.
+const IDLE_SOCKET_MS = 2_500;
+
+// Sent with each request, never as a property of a session that others share.
+const SETTINGS = {
+  output_format_json_quote_64bit_integers: 1,
+  output_format_json_quote_decimals: 1,
+  // In our statements a name in WHERE is the column, also where SELECT gives a converted value the same name.
+  prefer_column_name_to_alias: 1,
+} as const;
+
+export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
+  const client = createClient({
+    url: config.url,
+    username: config.user,
+    password: config.password,
+    database: config.database,
+    application: 'backtrail',
+    request_timeout: REQUEST_TIMEOUT_MS,
+    max_open_connections: CONNECTIONS_MAX,
+    keep_alive: { enabled: true, idle_socket_ttl: IDLE_SOCKET_MS },
+    log: { level: 127 }, // OFF: what goes wrong is an error with a code, said once by whoever it stops.
+  });
+  return {
+    database: config.database,
+
+    async select<T>(sql: string, params: Params = {}) {
+      return translated(async () => {
+        const format = 'JSONEachRow';
+        const result = await client.query({ query: sql, query_params: params, format, clickhouse_settings: SETTINGS });
+        return result.json<T>();
+      });
+    },
+
+    async insert(table, rows) {
+      if (rows.length === 0) return;
+      await translated(() => client.insert({ table, values: rows, format: 'JSONEachRow' }));
+    },
+
+    async command(sql, params = {}) {
+      await translated(() => client.command({ query: sql, query_params: params }));
+    },
+
+    close: () => client.close(),
+  };
+}
+
+/** Server error codes that have a meaning for us; every other one is a statement that is refused. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ...codes('CLICKHOUSE_BUSY', [
+    '159',
+    '160',
+    '202',
+    '209',
+    '210',
+    '236',
+    '242',
+    '243',
+    '252',
+    '285',
+    '286',
+    '319',
+    '999',
+  ]),
+  ...codes('CLICKHOUSE_TOO_LARGE', ['241']),
+  ...codes('CLICKHOUSE_DENIED', ['164', '192', '193', '194', '195', '291', '497', '516']),
+  ...codes('CLICKHOUSE_NOT_MIGRATED', ['16', '47', '60', '81']),
+};
+
+function codes(code: ErrorCode, numbers: readonly string[]): Record<string, ErrorCode> {
+  return Object.fromEntries(numbers.map((number) => [number, code]));
+}
+
+async function translated<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+export function translate(error: unknown): BacktrailError {
+  if (error instanceof ClickHouseError) {
+    const code = CODES[error.code] ?? 'CLICKHOUSE_REFUSED';
+    return new BacktrailError(code, `${error.type ?? 'error'} ${error.code}: ${error.message}`, { cause: error });
+  }
+  // The client makes plain errors of whatever is not an answer of ClickHouse: a socket that fails, a limit on time,
+  // the page of a proxy. Any other kind of error is a mistake of ours.
+  if (error instanceof Error && (error.constructor === Error || 'code' in error || error.name === 'AggregateError')) {
+    return new BacktrailError('CLICKHOUSE_UNREACHABLE', error.message, { cause: error });
+  }
+  return new BacktrailError('UNKNOWN', error instanceof Error ? error.message : String(error), { cause: error });
+}
