@@ -1,0 +1,41 @@
+import type { CliContext } from './context.js';
+import { EXIT, exitCodeOf, type ExitCode } from './exit.js';
+import { runProgram } from './program.js';
+
+/** How long a command may take to put its things away after Ctrl-C before it is ended all the same. */
+const GRACE_MS = 3000;
+
+const interruption = new AbortController();
+let ending: ExitCode = EXIT.ok;
+
+const context: CliContext = {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interruption.signal,
+  endWith: (code) => {
+    ending = code;
+  },
+};
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+    interruption.abort(new Error('interrupted'));
+    setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
+  });
+}
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failure);
+});
+
+try {
+  await runProgram(process.argv.slice(2), context);
+} catch (error) {
+  ending = exitCodeOf(error);
+  const sentence = error instanceof Error ? error.message : String(error);
+  if (!interruption.signal.aborted && sentence !== '') process.stderr.write(`backtrail: ${sentence}\n`);
+  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+}
+process.exitCode = interruption.signal.aborted ? EXIT.interrupted : ending;
