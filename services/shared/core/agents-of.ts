@@ -16,5 +16,12 @@ export function agentClasses(trail: Trail, model: string, activation: Activation
     exposures.set(agentId, { first: Math.min(known.first, at), last: Math.max(known.last, at) });
   }
   const isAttributed = (inferenceId: string): boolean => attributed.has(inferenceId);
-  return classifyAgents({ modelId: model, activation, exposures, isAttributed, facts: trail.agents });
+  return classifyAgents({
+    modelId: model,
+    activation,
+    exposures,
+    isAttributed,
+    facts: trail.agents,
+    delayMicros: trail.settings.agentDelayMicros,
+  });
 }

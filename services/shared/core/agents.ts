@@ -49,8 +49,8 @@ export interface AgentEvidence {
   readonly isAttributed: (inferenceId: string) => boolean;
   /** All agent records, of any model. */
   readonly facts: readonly AgentFact[];
-  /** How long after the end of the activation a change still counts as delayed; 7 days unless told. */
-  readonly delayMicros?: number;
+  /** How long after the end of the activation a change still counts as delayed. */
+  readonly delayMicros: number;
 }
 
 export const DELAY_MICROS = 7 * DAY_MICROS;
@@ -87,7 +87,7 @@ export function classifyAgents(evidence: AgentEvidence): AgentClasses {
 
 function changeOf(
   own: readonly AgentRecord[],
-  { activation, delayMicros = DELAY_MICROS }: AgentEvidence,
+  { activation, delayMicros }: AgentEvidence,
   exposure: Exposure,
 ): { change: AgentRecord; delayed: boolean } | null {
   const { from, to } = activation;

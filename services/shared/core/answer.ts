@@ -90,7 +90,11 @@ export function proofAnswer(trail: Trail, inference: string): JsonObject {
     state: verdict.state,
     verified_at: verdict.verifiedAt === null ? null : isoFromMicros(verdict.verifiedAt),
     unverifiable_since: verdict.unverifiableSince === null ? null : isoFromMicros(verdict.unverifiableSince),
-    overdue: isOverdue(verdict, { inferenceAt, knownAtMs: trail.knownAtMs }),
+    overdue: isOverdue(verdict, {
+      inferenceAt,
+      knownAtMs: trail.knownAtMs,
+      deadlineMicros: trail.settings.proofDeadlineMicros,
+    }),
   };
 }
 

@@ -44,8 +44,8 @@ export function proofOf(facts: readonly ProofFact[]): ProofVerdict {
 /** Whether a proof that should be there by K is not. `inferenceAt` is null while no record of the inference is known. */
 export function isOverdue(
   verdict: ProofVerdict,
-  times: { inferenceAt: number | null; knownAtMs: number; deadlineMicros?: number },
+  times: { inferenceAt: number | null; knownAtMs: number; deadlineMicros: number },
 ): boolean {
   if (times.inferenceAt === null || (verdict.state !== 'pending' && verdict.state !== 'none')) return false;
-  return times.knownAtMs * MICROS_PER_MS > times.inferenceAt + (times.deadlineMicros ?? PROOF_DEADLINE_MICROS);
+  return times.knownAtMs * MICROS_PER_MS > times.inferenceAt + times.deadlineMicros;
 }

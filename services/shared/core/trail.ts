@@ -1,9 +1,11 @@
 import type { AgentFact, InferenceFact, PaymentFact, ProofFact, ReleaseFact } from './record.js';
+import { DELAY_MICROS } from './agents.js';
 import { attribute, type InferenceVerdict } from './attribution.js';
 import { groupBy } from './group.js';
 import { firstCopies, firstInferences } from './identity.js';
 import { paymentOf, splitPayment, type Inferences, type Payment, type PaymentSplit } from './payment.js';
 import { compareUtf8 } from './order.js';
+import { PROOF_DEADLINE_MICROS } from './proof.js';
 import { ReleaseLog, type ModelView } from './release-log.js';
 import { judge, type Judgement } from './taint.js';
 import type { Activation } from './timeline.js';
@@ -17,9 +19,21 @@ export interface Records {
   readonly agents: readonly AgentFact[];
 }
 
+/** What SPEC 6 lets an operator configure. */
+export interface TrailSettings {
+  readonly proofDeadlineMicros: number;
+  readonly agentDelayMicros: number;
+}
+
+export const DEFAULT_SETTINGS: TrailSettings = {
+  proofDeadlineMicros: PROOF_DEADLINE_MICROS,
+  agentDelayMicros: DELAY_MICROS,
+};
+
 /** The records as known at K, joined: every value is computed when first asked for, then kept. */
 export class Trail implements Inferences {
   readonly knownAtMs: number;
+  readonly settings: TrailSettings;
   readonly releases: ReleaseLog;
   readonly inferences: ReadonlyMap<string, InferenceFact>;
   readonly proofs: ReadonlyMap<string, readonly ProofFact[]>;
@@ -33,10 +47,10 @@ export class Trail implements Inferences {
   readonly #splits = new Map<string, PaymentSplit>();
 
   /** Copies that do not count are dropped here; what was appended after K is not there. */
-  static of(records: Records, knownAtMs: number): Trail {
+  static of(records: Records, knownAtMs: number, settings = DEFAULT_SETTINGS): Trail {
     const known = <T extends { position: { appendedAtMs: number } }>(facts: readonly T[]): T[] =>
       facts.filter((fact) => fact.position.appendedAtMs <= knownAtMs);
-    return new Trail(knownAtMs, {
+    return new Trail(knownAtMs, settings, {
       releases: known(records.releases),
       inferences: firstCopies(known(records.inferences)).counting,
       proofs: firstCopies(known(records.proofs)).counting,
@@ -45,8 +59,9 @@ export class Trail implements Inferences {
     });
   }
 
-  private constructor(knownAtMs: number, counting: Records) {
+  private constructor(knownAtMs: number, settings: TrailSettings, counting: Records) {
     this.knownAtMs = knownAtMs;
+    this.settings = settings;
     this.releases = ReleaseLog.of(counting.releases);
     this.inferences = firstInferences(counting.inferences);
     this.proofs = groupBy(counting.proofs, (fact) => fact.record.inference_id);
