@@ -1,10 +1,42 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Three groups, run one after the other. Only `stack` pays for the servers it shares (test/stack.ts), and only when one of
+ * its tests is run; `embedded` is about the stack itself and starts its own.
+ */
 export default defineConfig({
   test: {
     pool: 'forks', // chDB crashes in worker threads
-    include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 180_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/faults/**'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'stack',
+          include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts'],
+          exclude: ['test/integration/embedded*.test.ts'],
+          globalSetup: ['test/stack.ts'],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: ['test/integration/embedded*.test.ts'],
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

@@ -42,10 +42,12 @@ export function externalEndpoints(env: Env): Partial<Endpoints> {
  */
 export function mergeEndpoints(env: Env, stack: StackFile | null): Record<PartName, Endpoint | null> {
   const external = externalEndpoints(env);
+  // What just died is on its way back.
+  const supervised = isAlive(stack?.supervisor ?? null);
   const find = (part: PartName): Endpoint | null => {
     const record = stack?.processes.find((process) => process.kind === 'part' && process.name === part);
     const named = external[part];
-    if (record?.address === undefined || !isAlive(record.identity)) return named ?? null;
+    if (record === undefined || !(supervised || isAlive(record.identity))) return named ?? null;
     if (named !== undefined && !isSameServer(named.address, record.address)) return named;
     return { address: record.address, source: 'embedded' };
   };

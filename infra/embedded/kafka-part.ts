@@ -52,6 +52,9 @@ export function kafkaProperties(setup: KafkaSetup): string {
     'group.initial.rebalance.delay.ms': 0,
     // A topic exists because `migrate` made it, with its partitions and retention; never by a typing error.
     'auto.create.topics.enable': false,
+    // A broker that was killed may register again only when its old session is over: 9 s by default.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
     // The default takes 128 MB of a small heap.
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
   };

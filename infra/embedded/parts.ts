@@ -15,7 +15,7 @@ export interface ProcessSpec {
   kind: 'part' | 'service';
   command: Command;
   env: Env;
-  address?: string;
+  address: string;
   /** Before every start. */
   prepare: () => Promise<void>;
   ready: () => Promise<boolean>;
@@ -96,7 +96,7 @@ function registryParts(
 
 export function serviceSpec(service: ServiceSpec, wanted: Wanted, env: Env): ProcessSpec {
   const { endpoints } = wanted;
-  const ready = service.port === undefined ? null : `http://${HOST}:${String(service.port)}`;
+  const address = `http://${HOST}:${String(service.port)}`;
   return {
     name: service.name,
     kind: 'service',
@@ -106,12 +106,12 @@ export function serviceSpec(service: ServiceSpec, wanted: Wanted, env: Env): Pro
       KAFKA_BROKERS: endpoints.kafka.address,
       SCHEMA_REGISTRY_URL: endpoints.registry.address,
       CLICKHOUSE_URL: endpoints.clickhouse.address,
-      ...(service.port === undefined ? {} : { PORT: String(service.port) }),
+      PORT: String(service.port),
       ...service.env,
     },
-    ...(ready === null ? {} : { address: ready }),
+    address,
     prepare: () => Promise.resolve(),
-    ready: () => (ready === null ? Promise.resolve(true) : httpAnswers(`${ready}/readyz`)),
+    ready: () => httpAnswers(`${address}/readyz`),
     // It first reads what it must know, however much that is: only its death counts.
     readyLimitMs: Number.POSITIVE_INFINITY,
     stopLimitMs: STOP_LIMIT_MS,

@@ -10,8 +10,8 @@ export interface ServiceSpec {
   command: readonly [program: string, ...args: string[]];
   /** On top of the supervisor's own environment and the three endpoints. */
   env: Readonly<Record<string, string>>;
-  /** Serves /readyz here; without it a service counts as ready as soon as it runs. */
-  port?: number;
+  /** A wish: it serves /healthz, /readyz and /metrics here, or, when that is taken, on a free port. Becomes PORT. */
+  port: number;
 }
 
 /** What `up` asked for. `up` writes it, the supervisor reads it and makes it so. */
@@ -21,6 +21,8 @@ export interface Wanted {
   ports: Partial<Record<PartName | 'kafkaController', number>>;
   /** The parts that run here; the others were named in the environment. */
   parts: PartName[];
+  /** When this process is gone, so is the stack: for tests, which may be killed. */
+  owner: Identity | null;
   jars: { kafka: string; registry: string } | null;
   endpoints: Endpoints;
   services: ServiceSpec[];
@@ -40,7 +42,7 @@ export interface ProcessRecord {
   restarts: number;
   /** Why it last ended, null while it never did. */
   reason: string | null;
-  address?: string;
+  address: string;
 }
 
 /** What runs. Only the supervisor writes it; every reader sees a complete one. */

@@ -1,9 +1,9 @@
-import type { Endpoints } from './endpoints.js';
-import { type Endpoint, mergeEndpoints } from './endpoints.js';
+import { type Endpoint, type Endpoints, mergeEndpoints } from './endpoints.js';
 import type { Env, Home } from './home.js';
 import type { PartName } from './ports.js';
 import { readStackFile } from './stack-file.js';
-import { startStack, type StartOptions } from './start.js';
+import type { StartOptions } from './plan.js';
+import { startStack } from './start.js';
 import { readyEndpoints } from './status.js';
 
 /**

@@ -3,7 +3,7 @@ import type { Env, Home } from './home.js';
 import { isAlive } from './identity.js';
 import type { PartName } from './ports.js';
 import { httpAnswers, kafkaAnswers } from './ready.js';
-import { externalAnswers } from './start.js';
+import { externalAnswers } from './plan.js';
 import { type ProcessRecord, readStackFile, type RunState, type StackFile } from './stack-file.js';
 
 /** `unreachable`: it should be there, but does not answer now. */
@@ -25,7 +25,7 @@ export interface ServiceStatus {
   state: SeenState;
   restarts: number;
   reason: string | null;
-  url: string | null;
+  url: string;
 }
 
 export interface StackStatus {
@@ -66,13 +66,13 @@ async function partStatus(part: PartName, endpoint: Endpoint | null, records: Pr
   }
   const { restarts, reason } = record;
   const state = await stateNow(record, (address) => partAnswers(part, address));
-  return { address: record.address ?? null, source: 'embedded', state, pid: livePid(record), restarts, reason };
+  return { address: record.address, source: 'embedded', state, pid: livePid(record), restarts, reason };
 }
 
 async function serviceStatus(record: ProcessRecord): Promise<ServiceStatus> {
   const { name, restarts, reason, address } = record;
   const state = await stateNow(record, (url) => httpAnswers(`${url}/readyz`));
-  return { name, pid: livePid(record), state, restarts, reason, url: address ?? null };
+  return { name, pid: livePid(record), state, restarts, reason, url: address };
 }
 
 export async function partAnswers(part: PartName, address: string): Promise<boolean> {
@@ -83,7 +83,7 @@ export async function partAnswers(part: PartName, address: string): Promise<bool
 async function stateNow(record: ProcessRecord, answers: (address: string) => Promise<boolean>): Promise<SeenState> {
   if (!isAlive(record.identity))
     return record.state === 'ready' || record.state === 'starting' ? 'stopped' : record.state;
-  if (record.state !== 'ready' || record.address === undefined) return record.state;
+  if (record.state !== 'ready') return record.state;
   return (await answers(record.address)) ? 'ready' : 'unreachable';
 }
 

@@ -30,7 +30,9 @@ export async function supervise(home: Home, env: Env, stop: AbortSignal): Promis
   const supervisor = new Supervisor(home, env, earlier);
   let lookedAt = elapsedMs();
   while (!stop.aborted) {
-    await supervisor.reconcile(readWanted(home.wantedFile));
+    const wanted = readWanted(home.wantedFile);
+    if (wanted !== null && wanted.owner !== null && !isAlive(wanted.owner)) break;
+    await supervisor.reconcile(wanted);
     if (elapsedMs() - lookedAt > BOUND_LOGS_EVERY_MS) {
       survive('the logs could not be shortened', () => {
         boundLogs(home);
@@ -107,7 +109,7 @@ class Supervisor {
       state: 'starting',
       restarts: known?.restarts ?? 0,
       reason: null,
-      ...(spec.address === undefined ? {} : { address: spec.address }),
+      address: spec.address,
     };
     this.#stack.processes = [...this.#stack.processes.filter((other) => other !== known), record];
     this.#save();

@@ -1,0 +1,18 @@
+import { describe, expect, test } from 'vitest';
+import { afterDeath, countDeath, DEATHS_IN_A_ROW_MAX, WELL_AFTER_MS } from '../../../infra/embedded/restarts.js';
+
+describe('a process that died', () => {
+  test('is started again soon, then ever later', () => {
+    const delays = [1, 2, 3, 4, 5].map((deaths) => afterDeath(deaths));
+    expect(delays).toEqual([250, 500, 1000, 2000, 4000].map((delayMs) => ({ kind: 'restart', delayMs })));
+  });
+
+  test('too often in a row is given up, with the number', () => {
+    expect(afterDeath(DEATHS_IN_A_ROW_MAX)).toEqual({ kind: 'give-up', why: 'died 6 times in a row' });
+  });
+
+  test('after a good life begins to count anew', () => {
+    expect(countDeath(4, WELL_AFTER_MS)).toBe(1);
+    expect(countDeath(4, WELL_AFTER_MS - 1)).toBe(5);
+  });
+});
