@@ -1,0 +1,37 @@
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  tabseparated: 'text/tab-separated-values; charset=UTF-8',
+  tsv: 'text/tab-separated-values; charset=UTF-8',
+  tabseparatedraw: 'text/tab-separated-values; charset=UTF-8',
+  tabseparatedwithnames: 'text/tab-separated-values; charset=UTF-8',
+  tabseparatedwithnamesandtypes: 'text/tab-separated-values; charset=UTF-8',
+  tsvwithnames: 'text/tab-separated-values; charset=UTF-8',
+  tsvwithnamesandtypes: 'text/tab-separated-values; charset=UTF-8',
+  csv: 'text/csv; charset=UTF-8; header=absent',
+  csvwithnames: 'text/csv; charset=UTF-8; header=present',
+  csvwithnamesandtypes: 'text/csv; charset=UTF-8; header=present',
+  json: 'application/json; charset=UTF-8',
+  jsoncompact: 'application/json; charset=UTF-8',
+  jsonstrings: 'application/json; charset=UTF-8',
+  jsoncompactstrings: 'application/json; charset=UTF-8',
+  jsoncolumns: 'application/json; charset=UTF-8',
+  jsonobjecteachrow: 'application/json; charset=UTF-8',
+  jsoneachrow: 'application/x-ndjson; charset=UTF-8',
+  jsonlines: 'application/x-ndjson; charset=UTF-8',
+  ndjson: 'application/x-ndjson; charset=UTF-8',
+  jsonstringseachrow: 'application/x-ndjson; charset=UTF-8',
+  jsoncompacteachrow: 'application/x-ndjson; charset=UTF-8',
+  xml: 'application/xml; charset=UTF-8',
+  native: 'application/octet-stream',
+  rowbinary: 'application/octet-stream',
+  rowbinarywithnames: 'application/octet-stream',
+  rowbinarywithnamesandtypes: 'application/octet-stream',
+  parquet: 'application/octet-stream',
+  arrow: 'application/octet-stream',
+  arrowstream: 'application/octet-stream',
+  orc: 'application/octet-stream',
+  avro: 'application/octet-stream',
+};
+
+export function contentType(format: string): string {
+  return CONTENT_TYPES[format.toLowerCase()] ?? 'text/plain; charset=UTF-8';
+}
