@@ -122,3 +122,20 @@ export interface AgentRecord {
 }
 export type AgentAction = 'CHANGED' | 'REVERTED' | 'ACKNOWLEDGED';
 export type AgentKind = 'PROMPT' | 'POLICY' | 'TOOLSET' | 'MEMORY' | 'STRATEGY' | 'MODEL_PIN' | 'OTHER';
+
+/** Record of backtrail.alerts.v1. */
+export interface AlertRecord {
+  alert_id: string;
+  kind: AlertKind;
+  model_id: string;
+  release: string;
+  subject: string;
+  raised_at: TimestampMicros;
+  state: AlertState;
+  changed_at: TimestampMicros;
+  retroactive: boolean;
+  late: boolean;
+  severity: string | null;
+}
+export type AlertKind = 'SETTLED_ON_FLAGGED' | 'FLAGGED_REACTIVATED' | 'STALE_SERVING';
+export type AlertState = 'firing' | 'resolved';

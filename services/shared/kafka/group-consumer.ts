@@ -1,0 +1,198 @@
+import type { Admin, Consumer, EachBatchPayload, IHeaders, Kafka } from 'kafkajs';
+
+import { sleep } from '../clock.js';
+import { BacktrailError } from '../errors.js';
+import type { Assigned, Batch, Commit, ConsumerHandlers, GroupConsumer, Header, LogRecord } from '../runtime/ports.js';
+import { translateKafka } from './kafka-error.js';
+
+export interface GroupConsumerOptions {
+  readonly kafka: Kafka;
+  readonly admin: Admin;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+}
+
+const SESSION_TIMEOUT_MS = 30_000;
+const HEARTBEAT_MS = 3_000;
+// The longest a record waits for company in a fetch, and a resumed partition for its turn.
+const FETCH_WAIT_MS = 100;
+// As fast as 4 MB, with a third less memory.
+const BYTES_PER_PARTITION = 1_048_576;
+
+/** A consumer group on kafkajs that commits nothing by itself and reads each new partition from its beginning. */
+export function groupConsumer({ kafka, admin, groupId, topics }: GroupConsumerOptions): GroupConsumer {
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    maxBytesPerPartition: BYTES_PER_PARTITION,
+    retry: { restartOnFailure: () => Promise.resolve(true) },
+  });
+  let taken: Promise<void> = Promise.resolve();
+  // Within a batch the payload's own commit is used: the consumer's is silently ignored once it is being stopped.
+  let commitInBatch: EachBatchPayload['commitOffsetsIfNecessary'] | null = null;
+
+  async function assignments(memberAssignment: Record<string, number[]>): Promise<Assigned[]> {
+    const owned = Object.entries(memberAssignment).filter(([, partitions]) => partitions.length > 0);
+    const perTopic = owned.map(async ([topic, partitions]) => {
+      const [ends, committed] = await Promise.all([
+        admin.fetchTopicOffsets(topic),
+        admin.fetchOffsets({ groupId, topics: [topic] }),
+      ]);
+      return partitions.map((partition): Assigned => {
+        const low = ends.find((end) => end.partition === partition)?.low ?? '0';
+        const found = committed[0]?.partitions.find((entry) => entry.partition === partition);
+        const known = found !== undefined && found.offset !== '-1';
+        return {
+          topic,
+          partition,
+          startOffset: BigInt(low),
+          committed: known ? { nextOffset: BigInt(found.offset), metadata: found.metadata ?? '' } : null,
+        };
+      });
+    });
+    return (await Promise.all(perTopic)).flat();
+  }
+
+  async function eachBatch(payload: EachBatchPayload, handlers: ConsumerHandlers): Promise<void> {
+    const { batch } = payload;
+    await whileBeating(payload.heartbeat, async (signal) => {
+      await taken;
+      commitInBatch = payload.commitOffsetsIfNecessary;
+      try {
+        await handlers.batch(toBatch(batch), signal);
+      } finally {
+        commitInBatch = null;
+      }
+    });
+    payload.resolveOffset(batch.lastOffset());
+  }
+
+  function listen(handlers: ConsumerHandlers): void {
+    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = consumer.events;
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      taken = assignments(payload.memberAssignment)
+        .catch((error: unknown) => Promise.reject(translateKafka(error)))
+        .then((assigned) => handlers.assigned(assigned));
+      // Whoever awaits it next hears of it; until then it is nobody's unhandled rejection.
+      taken.catch(() => undefined);
+    });
+    consumer.on(CRASH, ({ payload }) => {
+      if (!payload.restart) handlers.crashed(translateKafka(payload.error));
+    });
+    // kafkajs passes over batches of transaction markers without telling; progress has to know.
+    consumer.on(END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize > 0) return;
+      const { topic, partition } = payload;
+      const nextOffset = BigInt(payload.lastOffset) + 1n;
+      const empty: Batch = { topic, partition, records: [], nextOffset, endOffset: nextOffset };
+      handlers.batch(empty, new AbortController().signal).catch(() => undefined);
+    });
+  }
+
+  return {
+    async start(handlers) {
+      listen(handlers);
+      await translated(async () => {
+        await consumer.connect();
+        await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+        await consumer.run({
+          autoCommit: false,
+          eachBatchAutoResolve: false,
+          eachBatch: (payload) => eachBatch(payload, handlers).catch((error: unknown) => Promise.reject(origin(error))),
+        });
+      });
+      await taken;
+    },
+
+    async commit(commits) {
+      await translated(() => commitWith(consumer, commitInBatch, commits));
+    },
+
+    async stop() {
+      await translated(() => consumer.disconnect());
+    },
+  };
+}
+
+function commitWith(
+  consumer: Consumer,
+  commitInBatch: EachBatchPayload['commitOffsetsIfNecessary'] | null,
+  commits: readonly Commit[],
+): Promise<void> {
+  const offsets = commits.map(({ topic, partition, nextOffset, metadata }) => ({
+    topic,
+    partition,
+    offset: nextOffset.toString(),
+    metadata,
+  }));
+  if (commitInBatch === null) return consumer.commitOffsets(offsets);
+  return commitInBatch({
+    topics: offsets.map(({ topic, ...partition }) => ({ topic, partitions: [partition] })),
+  });
+}
+
+/** kafkajs rejoins the group when it is given its own error back. */
+function origin(error: unknown): unknown {
+  return error instanceof BacktrailError && error.code === 'KAFKA_GROUP_MOVED' ? error.cause : error;
+}
+
+/** Keeps the member alive during long work; when the group moves on, the work is told to end. */
+async function whileBeating(
+  heartbeat: () => Promise<void>,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const done = new AbortController();
+  const moved = new AbortController();
+  const beating = (async () => {
+    for (;;) {
+      await sleep(HEARTBEAT_MS, done.signal);
+      if (done.signal.aborted) return;
+      await heartbeat().catch((error: unknown) => {
+        const known = translateKafka(error);
+        if (known.code === 'KAFKA_GROUP_MOVED') moved.abort(known);
+      });
+    }
+  })();
+  try {
+    await work(moved.signal);
+  } finally {
+    done.abort();
+    await beating;
+  }
+}
+
+function toBatch(batch: EachBatchPayload['batch']): Batch {
+  return {
+    topic: batch.topic,
+    partition: batch.partition,
+    records: batch.messages.map((message): LogRecord => ({
+      offset: BigInt(message.offset),
+      appendedAtMs: Number(message.timestamp),
+      key: message.key,
+      value: message.value,
+      headers: toHeaders(message.headers),
+    })),
+    nextOffset: BigInt(batch.lastOffset()) + 1n,
+    endOffset: BigInt(batch.highWatermark),
+  };
+}
+
+function toHeaders(headers: IHeaders | undefined): Header[] {
+  if (headers === undefined) return [];
+  return Object.entries(headers).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => ({
+      name,
+      value: one === undefined ? null : Buffer.from(one),
+    })),
+  );
+}
+
+async function translated<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw translateKafka(error);
+  }
+}

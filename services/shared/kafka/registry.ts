@@ -1,0 +1,86 @@
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import avro from 'avsc';
+
+import { writerOptions } from './avro-type.js';
+
+/** What the registry says of a schema id. Only `avro` and `unusable` are final; the others may change at any time. */
+export type WriterSchema =
+  | { readonly kind: 'avro'; readonly type: avro.Type }
+  | { readonly kind: 'unusable'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'unreachable'; readonly reason: string };
+
+export interface SchemaSource {
+  /** Never throws for what a registry may answer. */
+  writerSchema(id: number): Promise<WriterSchema>;
+}
+
+/** Where the registry is. A user and password in the URL are sent as basic authentication. */
+export interface RegistryAddress {
+  readonly base: string;
+  readonly auth: { readonly username: string; readonly password: string } | null;
+}
+
+const REQUEST_TIMEOUT_MS = 5_000;
+// The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
+const NO_RETRIES = { retries: 0 };
+
+export function parseRegistryUrl(url: string): RegistryAddress {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  parsed.username = '';
+  parsed.password = '';
+  return {
+    base: parsed.href.replace(/\/+$/, ''),
+    auth: username === '' ? null : { username: decodeURIComponent(username), password: decodeURIComponent(password) },
+  };
+}
+
+/** The registry client, with our Avro options and a limit on the time of a request. */
+export function registryClient(url: string): SchemaRegistry {
+  const { base, auth } = parseRegistryUrl(url);
+  return new SchemaRegistry(
+    {
+      host: base,
+      clientId: 'backtrail',
+      retry: NO_RETRIES,
+      ...(auth === null ? {} : { auth }),
+      middlewares: [
+        () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }) }),
+      ],
+    },
+    { [SchemaType.AVRO]: writerOptions() },
+  );
+}
+
+/** Writer schemas of the registry at this URL (with its path, as in `http://host:port/apis/ccompat/v7`). */
+export function schemaSource(url: string): SchemaSource {
+  const client = registryClient(url);
+  return {
+    async writerSchema(id) {
+      try {
+        const schema: unknown = await client.getSchema(id);
+        if (avro.Type.isType(schema)) return { kind: 'avro', type: schema as avro.Type };
+        return { kind: 'unusable', reason: `schema ${id} is not Avro` };
+      } catch (error) {
+        return explain(id, error);
+      }
+    },
+  };
+}
+
+/** The HTTP status of a registry's refusal, or null for an error that no registry answered. */
+export function responseStatus(error: unknown): number | null {
+  if (!(error instanceof Error) || !('status' in error)) return null;
+  return typeof error.status === 'number' ? error.status : null;
+}
+
+function explain(id: number, error: unknown): WriterSchema {
+  const message = error instanceof Error ? error.message : String(error);
+  const status = responseStatus(error);
+  if (status === 404) return { kind: 'unknown', reason: `schema ${id} is not known to the registry: ${message}` };
+  // The library gives every failed request a status, 400 for those that never got an answer. Without one, the
+  // schema did arrive and cannot be used, today or ever.
+  if (status !== null) return { kind: 'unreachable', reason: `schema ${id} could not be fetched: ${message}` };
+  return { kind: 'unusable', reason: `schema ${id} cannot be used: ${message}` };
+}
