@@ -1,0 +1,216 @@
+import { groupBy } from '../core/group.js';
+import type { Sweep } from '../core/histories.js';
+import type { Fact, RecordOf, Stream } from '../core/record.js';
+import { asBacktrailError, BacktrailError } from '../errors.js';
+import type { Scope, Store } from '../runtime/store.js';
+import { positionOf } from '../runtime/subjects.js';
+import type { ClickHouse, Params } from './client.js';
+import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
+
+/** The column that says what a record is about. */
+export const SUBJECT_COLUMNS: { readonly [S in Stream]: string } = {
+  releases: 'model_id',
+  inferences: 'inference_id',
+  proofs: 'inference_id',
+  payments: 'payment_id',
+  agents: 'agent_id',
+};
+
+// Parameters travel in the URL, and servers limit its length.
+const ID_BYTES_MAX = 4_000;
+
+interface Condition {
+  readonly sql: string;
+  readonly params: Params;
+}
+
+export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
+  async function select<S extends Stream>(stream: S, { sql, params }: Condition): Promise<Fact<RecordOf[S]>[]> {
+    const rows = await database.select<FactRow>(
+      `SELECT ${factColumns(stream)} FROM ${FACT_TABLES[stream]} WHERE ${sql}`,
+      params,
+    );
+    return rows.map((row) => toFact(stream, row));
+  }
+
+  return {
+    async insert(table, rows) {
+      for (let i = 0; i < rows.length; i += rowsMax) await insertOrHalve(database, table, rows.slice(i, i + rowsMax));
+    },
+
+    async facts(stream, scope) {
+      const found = new Map<string, Fact<RecordOf[typeof stream]>>();
+      const asked = new Set<string>();
+      let open = conditionsOf(stream, scope);
+      while (open.length > 0) {
+        const answers = await Promise.all(open.map((condition) => select(stream, withCopies(stream, condition))));
+        const facts = answers.flat();
+        for (const fact of facts) found.set(positionOf(fact), fact);
+        // Copies of one event under different ids are rare; then all of those ids is looked at.
+        const strangers = strangersAmong(stream, facts).filter((id) => !asked.has(id));
+        for (const id of strangers) asked.add(id);
+        open = conditionsOf(stream, { kind: 'ids', ids: strangers });
+      }
+      return [...found.values()];
+    },
+
+    async paymentsReferringTo(inferences) {
+      const [condition] = conditionsOf('inferences', inferences);
+      if (condition === undefined) return [];
+      const base = `FROM inference_facts WHERE ${condition.sql}`;
+      const rows = await database.select<{ payment_id: string }>(
+        `SELECT DISTINCT payment_id FROM payment_refs
+         WHERE (kind = 'inference' AND ref IN (SELECT inference_id ${base}))
+            OR (kind = 'session' AND ref IN (SELECT assumeNotNull(session_id) ${base} AND session_id IS NOT NULL))`,
+        condition.params,
+      );
+      return rows.map((row) => row.payment_id);
+    },
+
+    async sweepPage(sweep, { partitions, after, limit }) {
+      const { sql, params } = sweepCondition(sweep, { partitions, after });
+      const [page] = await database.select<{ count: string; last: string }>(
+        `SELECT count() AS count, max(inference_id) AS last FROM
+         (SELECT DISTINCT inference_id FROM inference_facts WHERE ${sql} ORDER BY inference_id LIMIT {limit:UInt32})`,
+        { ...params, limit },
+      );
+      return { count: Number(page?.count ?? 0), last: page?.last ?? '' };
+    },
+
+    async isDeadLetter(topic, partition, offset) {
+      const rows = await database.select(
+        `SELECT 1 FROM dead_letter_rows
+         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset = {offset:UInt64} LIMIT 1`,
+        { topic, partition, offset: offset.toString() },
+      );
+      return rows.length > 0;
+    },
+
+    async appliedUntil(service, topic) {
+      const rows = await database.select<{ partition: number; ms: string }>(
+        `SELECT partition, toUnixTimestamp64Milli(applied_until) AS ms FROM progress
+         WHERE service = {service:String} AND topic = {topic:String}`,
+        { service, topic },
+      );
+      return new Map(rows.map((row) => [row.partition, Number(row.ms)]));
+    },
+  };
+}
+
+/** The subjects of the records that meet the condition: all their records, and all copies of the events of those. */
+function withCopies(stream: Stream, { sql, params }: Condition): Condition {
+  const table = FACT_TABLES[stream];
+  const id = SUBJECT_COLUMNS[stream];
+  const ofSubjects = `${id} IN (SELECT ${id} FROM ${table} WHERE ${sql})`;
+  return { sql: `${ofSubjects} OR event_id IN (SELECT event_id FROM ${table} WHERE ${ofSubjects})`, params };
+}
+
+/** Mostly one condition; several where a list of ids is too long for one request. */
+function conditionsOf(stream: Stream, scope: Scope): Condition[] {
+  switch (scope.kind) {
+    case 'offsets':
+      return [
+        {
+          sql: 'topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}',
+          params: { topic: scope.topic, partition: scope.partition, from: String(scope.from), to: String(scope.to) },
+        },
+      ];
+    case 'ids':
+      return chunksOf(scope.ids).map((ids) => ({
+        sql: `${SUBJECT_COLUMNS[stream]} IN {ids:Array(String)}`,
+        params: { ids },
+      }));
+    case 'paid-by':
+      return conditionsOf('payments', scope.payments).map(({ sql, params }) => {
+        const paid = `payment_id IN (SELECT payment_id FROM payment_facts WHERE ${sql})`;
+        const ids = `SELECT a.inference_id FROM payment_facts ARRAY JOIN allocations AS a WHERE ${paid}`;
+        const sessions = `SELECT assumeNotNull(session_id) FROM payment_facts WHERE ${paid} AND session_id IS NOT NULL`;
+        return { sql: `(inference_id IN (${ids}) OR session_id IN (${sessions}))`, params };
+      });
+    case 'sweep': {
+      const { sql, params } = sweepCondition(scope.sweep, scope);
+      return [{ sql: `${sql} AND inference_id <= {last:String}`, params: { ...params, last: scope.last } }];
+    }
+  }
+}
+
+/** The facts of some partitions that `mayChange` (core/histories.ts) holds for, or more. */
+function sweepCondition(
+  sweep: Sweep,
+  { partitions, after }: { readonly partitions: readonly number[]; readonly after: string | null },
+): Condition {
+  const { sql, params } = changeCondition(sweep);
+  return {
+    sql: `model_id = {model:String} AND partition IN {partitions:Array(UInt32)}
+      AND ({first:Bool} OR inference_id > {after:String}) AND (${sql})`,
+    params: { ...params, model: sweep.modelId, partitions, first: after === null, after: after ?? '' },
+  };
+}
+
+function changeCondition(sweep: Sweep): Condition {
+  const since = 'toUnixTimestamp64Micro(occurred_at)';
+  switch (sweep.kind) {
+    case 'traffic':
+      return {
+        sql: `${since} + ifNull(clock_error_ms, 0) * 1000 >= {since:Int64} OR inference_id IN (
+          SELECT inference_id FROM inference_rows
+          WHERE model_id = {model:String} AND (phase IN ('premature', 'never') OR has(findings, 'RELEASE_UNKNOWN')))`,
+        params: { since: sweep.fromMicros },
+      };
+    case 'blobs': {
+      // Wider than needed is allowed, and better than a request that is too long.
+      const listed = chunksOf(sweep.blobIds).length <= 1;
+      const blob = listed ? 'blob_id IN {blobs:Array(String)}' : 'blob_id IS NOT NULL';
+      return {
+        sql: `${blob} OR release = {release:String}`,
+        params: { release: sweep.release, ...(listed ? { blobs: sweep.blobIds } : {}) },
+      };
+    }
+    case 'target':
+      return {
+        sql: `target_id = {target:String} AND ${since} >= {since:Int64}`,
+        params: { target: sweep.targetId, since: sweep.fromMicros },
+      };
+  }
+}
+
+/** Subjects named by a copy of an event that another subject has too. */
+function strangersAmong<S extends Stream>(stream: S, facts: readonly Fact<RecordOf[S]>[]): string[] {
+  const idOf = (fact: Fact<RecordOf[S]>): string =>
+    (fact.record as unknown as Record<string, string>)[SUBJECT_COLUMNS[stream]] ?? '';
+  const strangers = new Set<string>();
+  for (const copies of groupBy(facts, (fact) => fact.record.event_id).values()) {
+    const ids = new Set(copies.map(idOf));
+    if (ids.size > 1) for (const id of ids) strangers.add(id);
+  }
+  return [...strangers];
+}
+
+function chunksOf(ids: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  let room = 0;
+  for (const id of ids) {
+    const bytes = encodeURIComponent(id).length + 6; // and its quotes and comma, encoded
+    if (chunks.length === 0 || bytes > room) {
+      chunks.push([]);
+      room = ID_BYTES_MAX;
+    }
+    chunks.at(-1)?.push(id);
+    room -= bytes;
+  }
+  return chunks;
+}
+
+async function insertOrHalve(database: ClickHouse, table: string, rows: readonly object[]): Promise<void> {
+  try {
+    await database.insert(table, rows);
+  } catch (cause) {
+    const error = asBacktrailError(cause);
+    if (error.outcome !== 'split') throw error;
+    // A single row that does not fit is a lack of room: there is nothing to halve.
+    if (rows.length <= 1) throw new BacktrailError('CLICKHOUSE_BUSY', error.message, { cause });
+    const middle = Math.ceil(rows.length / 2);
+    await insertOrHalve(database, table, rows.slice(0, middle));
+    await insertOrHalve(database, table, rows.slice(middle));
+  }
+}

@@ -1,0 +1,78 @@
+/** A record as the log holds it. Key, value and headers belong to the reader: no buffer of a fetch is kept alive. */
+export interface LogRecord {
+  readonly offset: bigint;
+  readonly appendedAtMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+}
+
+export interface Header {
+  readonly name: string;
+  readonly value: Buffer | null;
+}
+
+/** What the log gave of one partition. */
+export interface Batch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly LogRecord[];
+  /** Where reading goes on; more than the last record's offset + 1 where the log holds offsets without a record. */
+  readonly nextOffset: bigint;
+  /** The end of the partition when this was fetched. */
+  readonly endOffset: bigint;
+}
+
+/** A partition that has become ours, and where its last owner left it. */
+export interface Assigned {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset the log still has. */
+  readonly startOffset: bigint;
+  readonly committed: { readonly nextOffset: bigint; readonly metadata: string } | null;
+}
+
+export interface Commit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: bigint;
+  readonly metadata: string;
+}
+
+export interface ConsumerHandlers {
+  /** Called at each change of the group, before the first batch of what is assigned. */
+  assigned(partitions: readonly Assigned[]): Promise<void>;
+  /**
+   * Applies a batch. The signal aborts when the group moves on: the batch is then somebody else's. When it resolves,
+   * reading goes on behind the batch.
+   */
+  batch(batch: Batch, signal: AbortSignal): Promise<void>;
+  /** The consumer has ended by itself and will not come back. */
+  crashed(error: Error): void;
+}
+
+/** A member of a consumer group. Throws BacktrailError only. */
+export interface GroupConsumer {
+  start(handlers: ConsumerHandlers): Promise<void>;
+  /** Throws KAFKA_GROUP_MOVED when the partitions may have another owner by now. */
+  commit(commits: readonly Commit[]): Promise<void>;
+  /** Lets the batch that is being applied come to its end, then leaves the group. */
+  stop(): Promise<void>;
+}
+
+/** Questions to the log that need no group. */
+export interface LogEnds {
+  /** The offset after the last record of each partition. */
+  endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
+}
+
+export interface Outgoing {
+  readonly key: Buffer | string | null;
+  readonly value: Buffer | null;
+  readonly headers?: readonly Header[];
+}
+
+export interface Producer {
+  /** Resolves once all in-sync replicas have the records. */
+  send(topic: string, records: readonly Outgoing[]): Promise<void>;
+}
