@@ -1,28 +1,10 @@
 import { createConnection } from 'node:net';
-import { Kafka, logLevel } from 'kafkajs';
+import { brokerAnswers } from '../../services/shared/kafka/broker-answers.js';
 
 const PROBE_LIMIT_MS = 2000;
 
-/** A broker is ready when it answers about topics; its port is open long before. */
 export async function kafkaAnswers(brokers: string): Promise<boolean> {
-  const kafka = new Kafka({
-    clientId: 'backtrail-stack',
-    brokers: brokers.split(','),
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: PROBE_LIMIT_MS,
-    requestTimeout: PROBE_LIMIT_MS,
-    retry: { retries: 0 },
-  });
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    await admin.listTopics();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-  }
+  return brokerAnswers(brokers, PROBE_LIMIT_MS);
 }
 
 /** True when the address answers with a success; a server in front that asks for a password counts as there. */
