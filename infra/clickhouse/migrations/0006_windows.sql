@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS window_rows
   `amount_work` UInt256 COMMENT 'Sum of the parts for its work.',
   `amount_possible` UInt256 COMMENT 'Sum of the parts that may be for its work.',
   `amount_late` UInt256 COMMENT 'Sum of the parts for its work that settled after its end.',
+  `void` Bool COMMENT 'True once later knowledge says that there is no such thing: the views leave it out.',
+  `digest` FixedString(64) COMMENT 'SHA-256 of what the row says, known_at aside: a revision is written when it differs from the one before.',
   `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
 )
 ENGINE = ReplacingMergeTree(version)
@@ -43,7 +45,7 @@ CREATE TABLE IF NOT EXISTS window_agents
   `activation` UInt32 COMMENT 'Number of the activation.',
   `agent_id` String COMMENT 'The agent.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'The K this revision was computed for.',
-  `class` LowCardinality(String) COMMENT 'changed, delayed, excluded or secondary; none when it no longer belongs to the window.',
+  `class` LowCardinality(String) COMMENT 'changed, delayed, excluded or secondary.',
   `outcome` LowCardinality(Nullable(String)) COMMENT 'Of a changed agent: persisting, reverted, relapsed or unknown.',
   `change_id` Nullable(String) COMMENT 'The change that counts.',
   `changed_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of that change. UTC.',
@@ -52,10 +54,12 @@ CREATE TABLE IF NOT EXISTS window_agents
   `reason` LowCardinality(Nullable(String)) COMMENT 'Why it is excluded.',
   `depth` Nullable(UInt32) COMMENT 'Of a secondary agent: the smallest number of steps.',
   `via` Array(String) COMMENT 'Of a secondary agent: the upstream agents that give this depth.',
+  `void` Bool COMMENT 'True once later knowledge says that there is no such thing: the views leave it out.',
+  `digest` FixedString(64) COMMENT 'SHA-256 of what the row says, known_at aside: a revision is written when it differs from the one before.',
   `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (model_id, release, activation, agent_id, known_at)
+ORDER BY (model_id, release, activation, agent_id, class, known_at)
 COMMENT 'Agents of windows, one row a revision.';
 
 CREATE TABLE IF NOT EXISTS incident_rows
@@ -68,6 +72,8 @@ CREATE TABLE IF NOT EXISTS incident_rows
   `contained_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'End of the last covered activation. UTC.',
   `recovered_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'First time at which only unflagged releases had traffic again. UTC.',
   `linked` Array(String) COMMENT 'Releases restored by undoing a covered activation that are themselves flagged.',
+  `void` Bool COMMENT 'True once later knowledge says that there is no such thing: the views leave it out.',
+  `digest` FixedString(64) COMMENT 'SHA-256 of what the row says, known_at aside: a revision is written when it differs from the one before.',
   `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
 )
 ENGINE = ReplacingMergeTree(version)

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import type { AgentClasses } from '../shared/core/agents.js';
+import type { Incident } from '../shared/core/incident.js';
+import type { Window } from '../shared/core/windows.js';
+
+/** A row of window_rows, window_agents or incident_rows without its known_at: what it says, and by which key. */
+export interface Said {
+  /** The columns that name what the row is about. */
+  readonly key: Readonly<Record<string, string | number>>;
+  readonly says: Readonly<Record<string, unknown>>;
+}
+
+export function windowRow(window: Window): Said {
+  const { activation, inferences, proofs, agents, payments } = window;
+  const outcomes = (kind: string): number => agents.changed.filter(({ outcome }) => outcome.kind === kind).length;
+  return {
+    key: windowKey(window),
+    says: {
+      from: activation.from,
+      to: activation.to,
+      undone_by: activation.undoneBy === null ? null : String(activation.undoneBy.position.offset),
+      restored: activation.restored,
+      flagged: window.flagged,
+      inferences_active: inferences.active,
+      inferences_stale: inferences.stale,
+      inferences_possible: inferences.possible,
+      proofs: [...proofs]
+        .map(([kind, count]) => proofCount(kind, count))
+        .sort((a, b) => (`${a.path} ${a.state}` < `${b.path} ${b.state}` ? -1 : 1)),
+      agents_changed: agents.changed.length,
+      agents_delayed: agents.delayed.length,
+      agents_excluded: agents.excluded.length,
+      agents_persisting: outcomes('persisting'),
+      agents_reverted: outcomes('reverted'),
+      agents_relapsed: outcomes('relapsed'),
+      agents_unknown: outcomes('unknown'),
+      agents_secondary: agents.secondary.length,
+      settled_while_active: payments.settledWhileActive.length,
+      settled_for_work: payments.settledForWork.length,
+      settled_possible: payments.possible.length,
+      amount_work: String(payments.amount.work),
+      amount_possible: String(payments.amount.possible),
+      amount_late: String(payments.amount.late),
+    },
+  };
+}
+
+function windowKey({ modelId, activation }: Window): Said['key'] {
+  return { model_id: modelId, release: activation.release, activation: activation.number };
+}
+
+function proofCount(kind: string, inferences: number): { path: string; state: string; inferences: number } {
+  const [first = '', second] = kind.split(' ');
+  return second === undefined ? { path: '', state: first, inferences } : { path: first, state: second, inferences };
+}
+
+const NOTHING = {
+  outcome: null,
+  change_id: null,
+  changed_at: null,
+  outcome_at: null,
+  caused: false,
+  reason: null,
+  depth: null,
+  via: [],
+};
+
+/** One row an agent and class: an agent may be excluded as not exposed and secondary at once. */
+export function agentRows(window: Window): Said[] {
+  const row = (agentId: string, agentClass: keyof AgentClasses, says: Partial<typeof NOTHING> | object): Said => ({
+    key: { ...windowKey(window), agent_id: agentId, class: agentClass },
+    says: { ...NOTHING, ...says },
+  });
+  const { changed, delayed, excluded, secondary } = window.agents;
+  return [
+    ...changed.map(({ agentId, change, caused, outcome }) =>
+      row(agentId, 'changed', {
+        outcome: outcome.kind,
+        change_id: change.change_id,
+        changed_at: change.occurred_at,
+        outcome_at: outcome.at,
+        caused,
+      }),
+    ),
+    ...delayed.map(({ agentId, change }) =>
+      row(agentId, 'delayed', { change_id: change.change_id, changed_at: change.occurred_at }),
+    ),
+    ...excluded.map(({ agentId, reason }) => row(agentId, 'excluded', { reason })),
+    ...secondary.map(({ agent, depth, via }) => row(agent, 'secondary', { depth, via })),
+  ];
+}
+
+export function incidentRow(modelId: string, incident: Incident): Said {
+  return {
+    key: { model_id: modelId, release: incident.release },
+    says: {
+      state: incident.state,
+      activations: incident.activations,
+      contained_at: incident.containedAt,
+      recovered_at: incident.recoveredAt,
+      linked: incident.linked,
+    },
+  };
+}
+
+export function digestOf(says: unknown): string {
+  return createHash('sha256').update(JSON.stringify(says)).digest('hex');
+}
