@@ -92,6 +92,8 @@ export interface Storyteller {
   readonly run: string;
   readonly random: Random;
   readonly at: (minute: number) => number;
+  /** Nothing happens after this. */
+  readonly endOfStory: number;
 }
 
 type ReleaseFields = Partial<Omit<ReleaseRecord, 'event_id' | 'model_id' | 'action' | 'occurred_at'>>;

@@ -70,8 +70,9 @@ export function pay(teller: Storyteller, session: Session, wanted?: PaymentFate)
   const last = session.requests.at(-1)?.record.occurred_at;
   if (fate === 'none' || first === undefined || last === undefined) return null;
   const split = splitOf(teller, session, fate);
-  const settledAt =
-    last + random.between(100_000, 125_000) * 1000 + (fate === 'late' ? random.between(40, 90) * MINUTE : 0);
+  const promptlyAt = last + random.between(100_000, 125_000) * 1000;
+  const lateAt = Math.min(promptlyAt + random.between(40, 90) * MINUTE, teller.endOfStory);
+  const settledAt = fate === 'late' ? lateAt : promptlyAt;
   const undoneAt = fate === 'refunded' || fate === 'reversed' ? undoTime(teller, session, settledAt) : null;
   const record = recordMaker(teller, session, split);
   const records = [record('AUTHORISED', first - SECOND)];

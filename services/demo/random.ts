@@ -41,9 +41,12 @@ export function seededRandom(seed: string): Random {
     },
     blobId: () => {
       let text = '';
-      // 32 bytes are 42 characters and 4 bits: the last character can only be one of sixteen.
-      for (let i = 0; i < BLOB_ID_LENGTH - 1; i += 1) text += BASE64URL.charAt(below(64));
-      return text + BASE64URL.charAt(below(16) * 4);
+      // Five characters of six bits out of each 32. The last one stands for four bits only: one of sixteen.
+      for (let i = 0; i < BLOB_ID_LENGTH - 1; i += 5) {
+        let bits = next();
+        for (let j = 0; j < 5; j += 1, bits >>>= 6) text += BASE64URL.charAt(bits & 63);
+      }
+      return text.slice(0, BLOB_ID_LENGTH - 1) + BASE64URL.charAt(below(16) * 4);
     },
     weighted: (weights) => {
       let left = fraction() * Object.values(weights).reduce((sum, weight) => sum + weight, 0);

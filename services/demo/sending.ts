@@ -71,7 +71,7 @@ export function disorderOf(teller: Storyteller, sendings: readonly Sending[]): D
 }
 
 /** Records that are well-formed Avro and can still never be processed (SPEC 8), one kind after another. */
-function refusedOf({ random, at }: Storyteller, sendings: readonly Sending[]): Sending[] {
+function refusedOf({ random, at, run }: Storyteller, sendings: readonly Sending[]): Sending[] {
   const refused: Sending[] = [];
   const spoil = <S extends Stream>(stream: S, minute: number, spoiled: Partial<RecordOf[S]>): void => {
     const original = sendings.find((each) => each.stream === stream);
@@ -85,7 +85,7 @@ function refusedOf({ random, at }: Storyteller, sendings: readonly Sending[]): S
   spoil('proofs', 91, { proof_id: 'p'.repeat(600) });
   spoil('payments', 127, { payment_id: random.hex(32), amount: '-1' });
   spoil('payments', 244, { payment_id: random.hex(32), amount: '0.25' });
-  spoil('agents', 171, { agent_id: 'line\nbreak' });
+  spoil('agents', 171, { agent_id: `line\n${run}` });
   spoil('releases', 101, { action: 'TRAFFIC_SET', blob_ids: [], traffic: { a: 9000, b: 2000 } });
   return refused;
 }

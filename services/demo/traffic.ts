@@ -57,7 +57,7 @@ export function generateTraffic({ events, seed, startMs }: TrafficOptions): Traf
   if (events < EVENTS_MIN) throw new RangeError(`the story needs at least ${EVENTS_MIN} events, not ${events}`);
   const run = `${seed.toString(36)}-${Math.floor(startMs / 1000).toString(36)}`;
   const at = (minute: number): number => Math.round(startMs + minute * 60_000) * 1000;
-  const teller: Storyteller = { run, at, random: seededRandom(`${seed}/${startMs}`) };
+  const teller: Storyteller = { run, at, endOfStory: at(END_MINUTE), random: seededRandom(`${seed}/${startMs}`) };
   const models = [volatilityStory, gatewayStory, forecastStory, sentimentStory, riskStory].map((tell) => tell(teller));
   return new TrafficMaker(teller, models, events).make();
 }
@@ -90,7 +90,7 @@ class TrafficMaker {
     private readonly models: readonly ModelPlan[],
     private readonly events: number,
   ) {
-    this.#proofMaker = new ProofMaker(teller.random, teller.at(END_MINUTE));
+    this.#proofMaker = new ProofMaker(teller.random, teller.endOfStory);
   }
 
   make(): Traffic {

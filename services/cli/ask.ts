@@ -1,0 +1,122 @@
+import { Command, Option } from 'commander';
+import { QUESTIONS, type Answer, type Argument, type Ask, type Question } from '../shared/core/question.js';
+import { eventTimeArgument, knowledgeTimeArgument, wholeNumberArgument } from './arguments.js';
+import { printJson, type CliContext } from './context.js';
+
+interface Options {
+  readonly at?: string;
+  readonly known?: string;
+  readonly activation?: string;
+  readonly model?: string;
+  readonly json?: true;
+}
+
+/** What each question asks, in the words of SPEC 9, and an example of how to ask it. */
+const WORDS: Readonly<Record<Ask, { asks: string; example: string }>> = {
+  timeline: { asks: 'the traffic split of a model at a time', example: 'timeline MODEL --at 2026-03-10T10:05:00Z' },
+  served: { asks: 'which release actually served a request', example: 'served 0x5c1e...' },
+  blob: { asks: 'which Blob ID produced the output', example: 'blob 0x5c1e...' },
+  proof: { asks: 'which proof path verified the inference', example: 'proof 0x5c1e...' },
+  agents: {
+    asks: 'which agents changed because of, or during, an activation of a release',
+    example: 'agents MODEL v2 --activation 2',
+  },
+  payments: {
+    asks: 'which payments settled while a release was active, and which for its work',
+    example: 'payments MODEL v2 --json',
+  },
+  payment: { asks: 'the parts of one payment: tainted, possible, clean, unattributed', example: 'payment 0x77aa...' },
+  taint: { asks: 'the inferences that the flags of a release cover', example: 'taint MODEL v2' },
+  windows: { asks: 'the activations of all releases of a model', example: 'windows MODEL' },
+  incident: { asks: 'what became of a flagged release', example: 'incident MODEL v2 --known 2026-03-10T11:00:00Z' },
+  incidents: { asks: 'the incidents of all models, or of one', example: 'incidents --model MODEL' },
+  alerts: { asks: 'the alerts of a model, in every state', example: 'alerts MODEL' },
+  trail: { asks: 'all there is about one inference, with the position of every record', example: 'trail 0x5c1e...' },
+};
+
+/** Arguments that are given by their place; the others are options. */
+const POSITIONAL: ReadonlySet<Argument> = new Set(['model', 'release', 'inference', 'payment']);
+
+/** `backtrail ask QUESTION ...` (SPEC 9). */
+export function registerAsk(program: Command, context: CliContext): void {
+  const ask = program
+    .command('ask')
+    .description('ask what is known: which release served, what is tainted, who was paid')
+    .addHelpText('after', EXAMPLES);
+  for (const question of Object.keys(QUESTIONS) as Ask[]) ask.addCommand(questionCommand(question, ask, context));
+}
+
+const EXAMPLES = `
+Examples:
+  $ backtrail ask served 0x5c1e...
+  $ backtrail ask payments MODEL v2 --activation 1 --json
+  $ backtrail ask incidents --known 2026-03-10T11:00:00Z
+  $ backtrail ask served -- --an-id-like-this
+
+--known T answers as it was known at T: only records that the log had by then exist.
+Times are ISO-8601, UTC unless they say otherwise.`;
+
+function questionCommand(ask: Ask, parent: Command, context: CliContext): Command {
+  const { required, optional } = QUESTIONS[ask];
+  const { asks, example } = WORDS[ask];
+  const command = new Command(ask).copyInheritedSettings(parent).description(asks);
+  const positional = required.filter((argument) => POSITIONAL.has(argument));
+  for (const argument of positional) command.argument(`<${argument}>`, argumentHelp(argument));
+  for (const argument of [...required, ...optional]) {
+    if (positional.includes(argument)) continue;
+    const option = new Option(optionFlags(argument), argumentHelp(argument));
+    command.addOption(option.makeOptionMandatory(required.includes(argument)));
+  }
+  command.option('--known <time>', 'as known at this time (default: everything the log has)');
+  command.option('--json', 'the answer as JSON');
+  command.addHelpText('after', `\nExample:\n  $ backtrail ask ${example}`);
+  command.action(async (...given: unknown[]) => {
+    const places = given.slice(0, positional.length) as string[];
+    const named = Object.fromEntries(positional.map((argument, i) => [argument, places[i] ?? '']));
+    await run(buildQuestion(ask, { ...command.opts<Options>(), ...named }), command.opts<Options>(), context);
+  });
+  return command;
+}
+
+function optionFlags(argument: Argument): string {
+  return argument === 'at' ? '--at <time>' : argument === 'activation' ? '--activation <n>' : `--${argument} <id>`;
+}
+
+function argumentHelp(argument: Argument): string {
+  switch (argument) {
+    case 'at':
+      return 'event time';
+    case 'activation':
+      return 'number of the activation, counted from 1';
+    case 'release':
+      return 'name of the release';
+    default:
+      return `id of the ${argument}`;
+  }
+}
+
+/** The question that these texts ask. Throws a usage error for one that is no time or number. */
+export function buildQuestion(ask: Ask, given: Readonly<Record<string, unknown>> & Options): Question {
+  const { required, optional } = QUESTIONS[ask];
+  const question: Record<string, unknown> = { ask };
+  for (const argument of [...required, ...optional]) {
+    const text = given[argument];
+    if (typeof text !== 'string') continue;
+    if (argument === 'at') question[argument] = eventTimeArgument('--at', text);
+    else if (argument === 'activation') question[argument] = wholeNumberArgument('--activation', text, 1);
+    else question[argument] = text;
+  }
+  if (given.known !== undefined) question['known'] = knowledgeTimeArgument('--known', given.known);
+  return question as unknown as Question;
+}
+
+async function run(question: Question, options: Options, context: CliContext): Promise<void> {
+  const { askOnStack } = await import('./ask-stack.js');
+  const answer: Answer = await askOnStack(question, context);
+  if (options.json) {
+    printJson(context, answer);
+    return;
+  }
+  const { answerLines } = await import('./answer-lines.js');
+  for (const line of answerLines(answer)) context.stdout.write(`${line}\n`);
+}

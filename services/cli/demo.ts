@@ -1,0 +1,3 @@
+import type { Command } from 'commander';
+import type { CliContext } from './context.js';
+export function registerDemo(_program: Command, _context: CliContext): void {}
