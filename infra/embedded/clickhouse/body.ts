@@ -32,7 +32,8 @@ export class Body {
     this.#chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
 
-  get ended(): boolean {
+  /** Whether all of it was taken. */
+  hasEnded(): boolean {
     return this.#ended;
   }
 
@@ -93,7 +94,7 @@ export class Spool {
   async data(body: Body, encoding: string): Promise<InsertData> {
     const head = await body.take(MEMORY_BYTES_MAX);
     const compression = encoding === '' || encoding === 'identity' ? null : encoding;
-    if (!body.ended) return { kind: 'file', path: await this.#store(head, body), compression };
+    if (!body.hasEnded()) return { kind: 'file', path: await this.#store(head, body), compression };
     if (compression === null) return { kind: 'memory', bytes: head };
     const decoder = compression in DECODERS ? DECODERS[compression as keyof typeof DECODERS] : null;
     if (decoder !== null) {
@@ -108,7 +109,7 @@ export class Spool {
 
   /** Data whose beginning was read already, together with the statement. */
   async continued(head: Buffer, body: Body): Promise<InsertData> {
-    if (body.ended && head.length <= INFLATED_BYTES_MAX) return { kind: 'memory', bytes: head };
+    if (body.hasEnded() && head.length <= INFLATED_BYTES_MAX) return { kind: 'memory', bytes: head };
     return { kind: 'file', path: await this.#store(head, body), compression: null };
   }
 

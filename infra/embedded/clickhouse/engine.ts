@@ -47,6 +47,8 @@ export class Engine {
   readonly #path: string;
   readonly #args: string[];
   readonly #keeper: Handle;
+  #ahead: Connection | null = null;
+  #closed = false;
 
   private constructor(native: Native, path: string, args: string[]) {
     this.#native = native;
@@ -68,12 +70,24 @@ export class Engine {
     }
   }
 
+  /** Takes one that was opened ahead, and opens the next when the event loop has nothing better to do. */
   connect(): Connection {
+    const ready = this.#ahead;
+    this.#ahead = null;
+    setImmediate(() => {
+      if (!this.#closed) this.#ahead ??= this.#open();
+    });
+    return ready ?? this.#open();
+  }
+
+  #open(): Connection {
     return new Connection(this.#native, this.#native.CreateConnection(this.#path, this.#args));
   }
 
   /** Call it when no statement runs any more: closing under a running statement takes the process down. */
   close(): void {
+    this.#closed = true;
+    this.#ahead?.close();
     this.#native.CloseConnection(this.#keeper);
   }
 }

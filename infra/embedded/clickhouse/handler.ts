@@ -132,9 +132,9 @@ export class Handler {
       let head = await body.take(HEAD_BYTES);
       let text = head.toString('latin1');
       let statement = readStatement(text);
-      if (statement.kind !== 'insert' && !body.ended) {
+      if (statement.kind !== 'insert' && !body.hasEnded()) {
         head = Buffer.concat([head, await body.take(STATEMENT_BYTES_MAX)]);
-        if (!body.ended) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
+        if (!body.hasEnded()) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
         text = head.toString('latin1');
         statement = readStatement(text);
       }
@@ -166,7 +166,7 @@ export class Handler {
     }
     const body = decoded(request, query.contentEncoding) ?? new Body(request);
     const rest = await body.take(STATEMENT_BYTES_MAX);
-    if (!body.ended) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
+    if (!body.hasEnded()) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
     if (rest.length === 0) return { text: query.statement, statement, data: null };
     return this.#splitText(`${query.statement}\n${rest.toString('latin1')}`);
   }

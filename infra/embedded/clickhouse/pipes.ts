@@ -28,8 +28,10 @@ export class Pipes {
 export class ResultPipe {
   readonly path: string;
   readonly socket: Socket;
+  /** Everything was read, or we stopped reading. */
+  readonly closed: Promise<void>;
   readonly #fd: number;
-  readonly #release: () => void;
+  #release: (() => void) | null;
   #keeper: number | null;
 
   constructor(path: string, release: () => void) {
@@ -39,9 +41,14 @@ export class ResultPipe {
     this.#keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.socket = new Socket({ fd: this.#fd, readable: true, writable: false });
-    this.socket.once('close', () => {
-      this.finish();
-      this.#release();
+    // 'close' follows.
+    this.socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      this.socket.once('close', () => {
+        this.finish();
+        this.#giveBack();
+        resolve();
+      });
     });
   }
 
@@ -62,6 +69,13 @@ export class ResultPipe {
       chunks.push(chunk.subarray(0, length));
     }
     this.socket.destroy();
+    // Nobody reads here any more, so the name may be used again before the descriptor is really closed.
+    this.#giveBack();
     return chunks;
+  }
+
+  #giveBack(): void {
+    this.#release?.();
+    this.#release = null;
   }
 }

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { sleep } from '../../../services/shared/clock.js';
 import type { InsertData, Spool } from './body.js';
 import type { Connection, Engine, EngineResult } from './engine.js';
 import { fromEngine } from './errors.js';
 import { quoteIdentifier, quoteString, setStatement } from './literals.js';
-import type { Pipes, ResultPipe } from './pipes.js';
+import type { Pipes } from './pipes.js';
 import type { Reply } from './reply.js';
 import type { QueryRequest } from './request.js';
 import type { InsertStatement, Statement } from './statement.js';
@@ -57,25 +56,19 @@ export async function runRead(shop: Workshop, job: Job, statement: Statement & {
   });
   // A paused pipe would hold the engine, and with it the KILL.
   job.signal.addEventListener('abort', () => pipe.socket.resume(), { once: true });
-  const closed = once(pipe.socket, 'close');
   let result: EngineResult;
   try {
     result = await stoppable(shop, job, sendInto(job, statement, pipe.path));
   } catch (error) {
     pipe.finish();
     if (!job.reply.streaming) pipe.socket.destroy();
-    await closed;
+    await pipe.closed;
     throw error;
   }
   pipe.finish();
-  deliverRest(pipe, job);
-  await closed;
+  if (job.reply.streaming) await pipe.closed;
+  else for (const chunk of pipe.drain()) job.reply.write(chunk);
   job.reply.end(result);
-}
-
-function deliverRest(pipe: ResultPipe, job: Job): void {
-  if (job.reply.streaming || job.signal.aborted) return;
-  for (const chunk of pipe.drain()) job.reply.write(chunk);
 }
 
 /** `wait_end_of_query=1`: nothing is sent before the statement has ended well. */

@@ -38,8 +38,9 @@ class Cursor {
     this.token = nextToken(text, from);
   }
 
-  next(): void {
+  next(): Token | null {
     if (this.token !== null) this.token = nextToken(this.text, this.token.end);
+    return this.token;
   }
 
   /** The word or sign here in capitals; '' for strings and the like. */
@@ -92,8 +93,8 @@ function readPlain(text: string, begin: number, word: string): Statement {
   let depth = 0;
   let formatAt: number | null = null;
   let format: string | null = null;
-  for (; cursor.token !== null; cursor.next()) {
-    const { token, word: here } = cursor;
+  for (let token = cursor.token; token !== null; token = cursor.next()) {
+    const here = cursor.word;
     if (here === ';') break;
     end = token.end;
     if (here === '(' || here === '[' || here === '{') depth++;
@@ -194,8 +195,8 @@ function startsSelect(cursor: Cursor): boolean {
 /** Goes on to `input(...)`, wherever it is nested, and stops before the FORMAT that comes after it. */
 function findInput(cursor: Cursor): InsertStatement['input'] {
   let found: InsertStatement['input'] = null;
-  for (; cursor.token !== null && cursor.word !== ';'; cursor.next()) {
-    const { token, text, word } = cursor;
+  for (let token = cursor.token; token !== null && cursor.word !== ';'; token = cursor.next()) {
+    const { text, word } = cursor;
     if (word === 'INPUT') {
       const bracket = nextToken(text, token.end);
       if (bracket !== null && text[bracket.begin] === '(') found = { begin: token.begin, argumentsAt: bracket.end };
