@@ -3,7 +3,7 @@ import type { Endpoints } from '../../infra/embedded/endpoints.js';
 import { stackHome } from '../../infra/embedded/home.js';
 import { parsePort, type PartName, type PortChoice } from '../../infra/embedded/ports.js';
 import type { ServiceSpec } from '../../infra/embedded/stack-file.js';
-import { type CliContext, type Environment, printJson, say } from './context.js';
+import { type CliContext, printJson, say } from './context.js';
 import { EXIT, usageError } from './exit.js';
 
 /** What the stack is filled with: decided where the services are known, not where processes are kept alive. */
@@ -59,7 +59,7 @@ async function up(context: CliContext, contents: StackContents, options: UpOptio
   const { started, tookMs } = await startStack({
     home,
     env: context.env,
-    ports: portChoices(options, context.env),
+    ports: portChoices(options),
     services: options.services ? contents.services : [],
     migrate: contents.migrate,
     say: (line) => {
@@ -79,18 +79,13 @@ export function upSentence(started: readonly string[], tookMs: number, logs: str
   return `Started ${started.join(', ')} in ${(tookMs / 1000).toFixed(1)} s. Logs: ${logs}. \`backtrail down\` stops it.`;
 }
 
-/** The option before the environment before --port. */
-export function portChoices(options: PortOptions, env: Environment): Partial<Record<PartName, PortChoice>> {
+export function portChoices(options: PortOptions): Partial<Record<PartName, PortChoice>> {
   const all = options.port === undefined ? undefined : parsePort(options.port, '--port');
   if (typeof all === 'number') {
     throw usageError('--port takes only "auto", as three servers cannot share one port. Use --kafka-port N and so on.');
   }
-  const choose = (part: PartName, option: string | undefined): PortChoice => {
-    if (option !== undefined) return parsePort(option, `--${part}-port`);
-    const variable = `BACKTRAIL_${part.toUpperCase()}_PORT`;
-    const set = env[variable];
-    return set === undefined || set === '' ? all : parsePort(set, variable);
-  };
+  const choose = (part: PartName, option: string | undefined): PortChoice =>
+    option === undefined ? all : parsePort(option, `--${part}-port`);
   return {
     kafka: choose('kafka', options.kafkaPort),
     registry: choose('registry', options.registryPort),
