@@ -1,5 +1,5 @@
 import { attribute, type InferenceVerdict } from './attribution.js';
-import { firstCopies } from './identity.js';
+import { firstCopies, firstInferences } from './identity.js';
 import { paymentOf, splitPayment, type Inferences, type PaymentSplit } from './payment.js';
 import { proofOf, type ProofVerdict } from './proof.js';
 import type { Fact, InferenceFact, PaymentFact, ProofFact, ReleaseFact } from './record.js';
@@ -65,12 +65,13 @@ export function sweepOf({ record }: ReleaseFact): Sweep | null {
 export function mayChange(sweep: Sweep, { record }: InferenceFact, said: InferenceVerdict): boolean {
   switch (sweep.kind) {
     case 'traffic':
-      // Before its effective time only what looks ahead can change: a phase, an unknown claim, a boundary near by.
+      // Before its effective time only what looks ahead can change: a phase, a boundary near by, and whether a claim
+      // is known. What was attributed to its claim and is active or stale has had traffic, so that claim stays known.
       return (
-        record.occurred_at + (record.clock_error_ms ?? 0) * MICROS_PER_MS >= sweep.fromMicros ||
+        record.occurred_at + Math.max(record.clock_error_ms ?? 0, 0) * MICROS_PER_MS >= sweep.fromMicros ||
         said.phase === 'premature' ||
         said.phase === 'never' ||
-        said.findings.includes('RELEASE_UNKNOWN')
+        (record.release !== null && record.release !== said.release)
       );
     case 'blobs':
       return (record.blob_id !== null && sweep.blobIds.includes(record.blob_id)) || record.release === sweep.release;
@@ -87,7 +88,7 @@ export function proofHistory(facts: readonly ProofFact[]): Revision<ProofVerdict
 
 /**
  * @param facts every copy of every record of one payment, at least one
- * @param inferences every fact of an inference that any of them names, by id or session
+ * @param inferences every copy of every inference that any of them names, by id or session
  */
 export function paymentHistory(
   facts: readonly PaymentFact[],
@@ -95,9 +96,10 @@ export function paymentHistory(
 ): Revision<PaymentSplit>[] {
   const counting = firstCopies(facts).counting;
   const start = Math.min(...appendTimes(counting));
-  const times = appendTimes([...counting, ...inferences]).filter((ms) => ms >= start);
+  const named = [...firstInferences(firstCopies(inferences).counting).values()];
+  const times = appendTimes([...counting, ...named]).filter((ms) => ms >= start);
   return historyOf(times, (knownAtMs) =>
-    splitPayment(paymentOf(knownBy(counting, knownAtMs)), lookup(knownBy(inferences, knownAtMs))),
+    splitPayment(paymentOf(knownBy(counting, knownAtMs)), lookup(knownBy(named, knownAtMs))),
   );
 }
 

@@ -41,19 +41,18 @@ interface Evidence {
 }
 
 function stateOf(trail: Trail, evidence: Evidence): Incident['state'] {
-  const { flags, covered, view, release } = evidence;
+  const { modelId, flags, covered, view, release } = evidence;
   if (flags.length === 0) return 'withdrawn';
   const atMicros = trail.knownAtMs * MICROS_PER_MS;
   if (covered.some((activation) => contains(activation, atMicros))) return 'active';
   const close = view.lastClose(release);
   if (close === null) return 'contained';
-  const closed = { atMs: close.position.appendedAtMs, timeline: view.timelineBefore(close.position.offset) };
-  return activationBegan(evidence, closed.timeline) || workAppeared(trail, evidence, closed.atMs)
-    ? 'reopened'
-    : 'closed';
+  const closedAtMs = close.position.appendedAtMs;
+  const known = trail.releases.model(modelId).asOf(closedAtMs).timeline;
+  return activationBegan(evidence, known) || workAppeared(trail, evidence, closedAtMs) ? 'reopened' : 'closed';
 }
 
-/** A covered activation that overlaps none known at the close. */
+/** A covered activation that overlaps none known at the close, as of its append time. */
 function activationBegan({ covered, release }: Evidence, known: Timeline): boolean {
   const before = activationsOfRelease(known, release);
   return covered.some((activation) => !before.some((other) => overlaps(activation, other)));
