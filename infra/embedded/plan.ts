@@ -4,7 +4,7 @@ import type { Env, Home } from './home.js';
 import { type Identity, isAlive } from './identity.js';
 import { ensureJars, type Jars } from './jars.js';
 import { checkJava } from './java.js';
-import { choosePort, freePort, isFree, type PartName, type PortChoice } from './ports.js';
+import { choosePort, freePort, isFree, type PartName, type PortChoice, portFromEnv } from './ports.js';
 import { httpAnswers, isThere, tcpAnswers } from './ready.js';
 import { StackError } from './stack-error.js';
 import { readWanted, type ServiceSpec, type StackFile, type Wanted } from './stack-file.js';
@@ -12,6 +12,7 @@ import { readWanted, type ServiceSpec, type StackFile, type Wanted } from './sta
 export interface StartOptions {
   home: Home;
   env: Env;
+  /** Before BACKTRAIL_KAFKA_PORT and so on, before the usual ones. */
   ports?: Partial<Record<PartName, PortChoice>>;
   services?: readonly ServiceSpec[];
   /** Creates topics, subjects and tables, once the parts are ready and before the services start. Called by every `up`. */
@@ -81,7 +82,7 @@ async function choosePorts(
   const keeps = before.supervisor !== null || before.processes.some(({ kind }) => kind === 'part');
   const kept = keeps ? (earlier?.ports ?? {}) : {};
   for (const part of parts) {
-    const choice = options.ports?.[part];
+    const choice = options.ports?.[part] ?? portFromEnv(part, options.env);
     const keptPort = kept[part];
     if (keptPort !== undefined && typeof choice === 'number' && choice !== keptPort) {
       throw new StackError(

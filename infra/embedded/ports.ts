@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import type { Env } from './home.js';
 import { StackError } from './stack-error.js';
 
 export const HOST = '127.0.0.1';
@@ -45,11 +46,22 @@ export async function choosePort(part: PartName, choice: PortChoice, taken: Read
   return port;
 }
 
-export function takenSentence(part: PartName, port: number): string {
+/** BACKTRAIL_KAFKA_PORT and so on: for commands that start a stack without being asked about ports. */
+export function portFromEnv(part: PartName, env: Env): PortChoice {
+  const variable = portVariable(part);
+  const set = env[variable];
+  return set === undefined || set === '' ? undefined : parsePort(set, variable);
+}
+
+function portVariable(part: PartName): string {
+  return `BACKTRAIL_${part.toUpperCase()}_PORT`;
+}
+
+function takenSentence(part: PartName, port: number): string {
   return (
-    `Port ${String(port)}, for ${PART_TITLES[part]}, is taken by another program. Stop that program, choose another port ` +
-    `with --${part}-port N, let a free one be chosen with --port auto, or, if it is the server you want to use, ` +
-    `name it in ${PART_VARIABLES[part]}.`
+    `Port ${String(port)}, for ${PART_TITLES[part]}, is taken by another program. Stop that program; or choose another port ` +
+    `with \`backtrail up --${part}-port N\` or ${portVariable(part)}; or let free ones be chosen with \`backtrail up ` +
+    `--port auto\`; or, if it is the server you want to use, name it in ${PART_VARIABLES[part]}.`
   );
 }
 

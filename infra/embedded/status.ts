@@ -91,12 +91,13 @@ function livePid(record: ProcessRecord): number | null {
   return isAlive(record.identity) ? (record.identity?.pid ?? null) : null;
 }
 
-/** All three servers, when all three are named or running and answer; else null. */
+/** All three servers, when all three are named, or running, watched over and answering; else null. */
 export async function readyEndpoints(env: Env, stack: StackFile | null): Promise<Endpoints | null> {
   const { kafka, registry, clickhouse } = mergeEndpoints(env, stack);
   if (kafka === null || registry === null || clickhouse === null) return null;
   const endpoints = { kafka, registry, clickhouse };
   const embedded = PARTS.filter((part) => endpoints[part].source === 'embedded');
+  if (embedded.length > 0 && !isAlive(stack?.supervisor ?? null)) return null;
   const answers = await Promise.all(embedded.map((part) => partAnswers(part, endpoints[part].address)));
   return answers.every(Boolean) ? endpoints : null;
 }
