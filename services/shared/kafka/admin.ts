@@ -1,0 +1,63 @@
+import type { Admin } from 'kafkajs';
+
+import type { LogEnds } from '../runtime/ports.js';
+import { kafkaClient, type KafkaSettings } from './client.js';
+import { translateKafka } from './kafka-error.js';
+
+/** The offsets a partition holds: the first one, and the one after the last. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+export interface LogAdmin extends LogEnds {
+  /** By partition number. Throws KAFKA_TOPIC_MISSING. */
+  offsets(topic: string): Promise<PartitionOffsets[]>;
+  /** All topics there are, sorted. */
+  topics(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Runs `use` with a connected admin client, and disconnects it. Throws BacktrailError for what Kafka refuses. */
+export async function withAdmin<T>(settings: KafkaSettings, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafkaClient(settings).admin();
+  try {
+    await admin.connect();
+    return await use(admin);
+  } catch (error) {
+    throw translateKafka(error);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+/** A connected admin client for questions about the log. Close it, or the process does not end. */
+export async function createAdmin(settings: KafkaSettings): Promise<LogAdmin> {
+  const admin = kafkaClient(settings).admin();
+  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
+    try {
+      return await question();
+    } catch (error) {
+      throw translateKafka(error);
+    }
+  };
+  await ask(() => admin.connect()).catch(async (error: unknown) => {
+    await admin.disconnect().catch(() => undefined);
+    throw error;
+  });
+  const offsets = (topic: string): Promise<PartitionOffsets[]> => ask(() => offsetsOf(admin, topic));
+  return {
+    offsets,
+    endOffsets: async (topic) => new Map((await offsets(topic)).map(({ partition, high }) => [partition, high])),
+    topics: async () => (await ask(() => admin.listTopics())).sort(),
+    close: () => admin.disconnect(),
+  };
+}
+
+async function offsetsOf(admin: Admin, topic: string): Promise<PartitionOffsets[]> {
+  const found = await admin.fetchTopicOffsets(topic);
+  return found
+    .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
+    .sort((a, b) => a.partition - b.partition);
+}

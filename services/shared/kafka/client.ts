@@ -1,0 +1,61 @@
+import { Kafka, type KafkaConfig as ClientConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+
+import type { KafkaConfig } from '../config.js';
+import { registerCodecs } from './codecs.js';
+import { clampIdleTimer } from './idle-timer.js';
+import { allowNullHeaders } from './null-headers.js';
+
+export type KafkaLogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** Gets what kafkajs has to say, one call a line. */
+export type KafkaLog = (level: KafkaLogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export type KafkaSettings = Omit<KafkaConfig, 'topicPrefix'> & {
+  /** Silent without one: errors reach the caller anyway. */
+  readonly log?: KafkaLog;
+};
+
+const CONNECTION_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+// Short: who calls knows how long it wants to wait, and says what it waits for.
+const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 };
+
+/** A client for these brokers, with every codec and without the idle timer. Connects to nothing yet. */
+export function kafkaClient(settings: KafkaSettings): Kafka {
+  registerCodecs();
+  clampIdleTimer();
+  allowNullHeaders();
+  const { log } = settings;
+  const config: ClientConfig = {
+    brokers: [...settings.brokers],
+    clientId: settings.clientId,
+    ssl: settings.ssl,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: RETRY,
+    // kafkajs's own levels are not asked for less than INFO: its debug lines are built for every request.
+    logLevel: log === undefined ? logLevel.NOTHING : logLevel.INFO,
+    ...(settings.sasl === null ? {} : { sasl: settings.sasl as SASLOptions }),
+    ...(log === undefined
+      ? {}
+      : {
+          logCreator: () => (entry) => {
+            forward(log, entry);
+          },
+        }),
+  };
+  return new Kafka(config);
+}
+
+function forward(log: KafkaLog, entry: LogEntry): void {
+  const own = ['message', 'timestamp', 'logger'];
+  const fields = Object.fromEntries(Object.entries(entry.log).filter(([name]) => !own.includes(name)));
+  log(LEVEL_NAMES[entry.level], entry.log.message, { kafka: entry.namespace, ...fields });
+}
+
+const LEVEL_NAMES: Record<logLevel, KafkaLogLevel> = {
+  [logLevel.NOTHING]: 'error',
+  [logLevel.ERROR]: 'error',
+  [logLevel.WARN]: 'warn',
+  [logLevel.INFO]: 'info',
+  [logLevel.DEBUG]: 'debug',
+};
