@@ -26,7 +26,9 @@ export function parseIso(text: string): number | null {
   if (iso === null) return null;
   const digits = iso[2]?.slice(1);
   const ms = Date.parse(digits === undefined ? text : text.replace(`.${digits}`, ''));
-  return Number.isNaN(ms) ? null : ms * 1000 + fraction(digits);
+  // Date.parse takes 30 February for 2 March.
+  if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(text.slice(0, 16))) return null;
+  return ms * 1000 + fraction(digits);
 }
 
 function fraction(digits: string | undefined): number {

@@ -1,7 +1,7 @@
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import { QUESTIONS, type Argument, type Ask, type Question } from '../shared/core/question.js';
 import type { Stream } from '../shared/core/record.js';
-import { parseClock } from './clock.js';
+import { parseClock, parseIso } from './clock.js';
 import { FieldError, fillFields, recordFields } from './record-fields.js';
 import type { Expectation, Scenario, ScenarioRecord } from './scenario.js';
 
@@ -77,9 +77,9 @@ interface Context {
 }
 
 function parseDay(day: unknown, source: Source): number {
-  const ms = typeof day === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : NaN;
-  if (Number.isNaN(ms)) throw source.error(['day'], 'day is missing or not a date such as 2026-03-10');
-  return ms * 1000;
+  const micros = typeof day === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(day) ? parseIso(`${day}T00:00Z`) : null;
+  if (micros === null) throw source.error(['day'], 'day is missing or not a date such as 2026-03-10');
+  return micros;
 }
 
 function listOf(story: Record<string, unknown>, field: string, source: Source): unknown[] {
@@ -128,7 +128,12 @@ function parseExpectation(item: unknown, index: number, { dayMicros, source }: C
   };
   const typed = Object.entries(args).map(([name, value]) => {
     if (name === 'at') return [name, micros(name, value)];
-    return [name, name === 'activation' ? Number(value) : String(value)];
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') {
+      throw source.error([...path, name], `${name} is not a text`);
+    }
+    if (name !== 'activation') return [name, String(value)];
+    if (!Number.isInteger(Number(value))) throw source.error([...path, name], 'activation is not a whole number');
+    return [name, Number(value)];
   });
   const knownMs = known === undefined ? {} : { known: Math.floor(micros('known', known) / 1000) };
   return {
