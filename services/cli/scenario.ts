@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Outcome, Scenario } from '../scenario/scenario.js';
 import { printJson, say, type CliContext } from './context.js';
 import { EXIT, usageError } from './exit.js';
 
@@ -35,21 +36,26 @@ async function run(files: readonly string[], options: Options, context: CliConte
   const { printOutcome } = await import('../scenario/report.js');
   const scenarios = await readScenarios(files);
   let failed = 0;
-  const { outcomesOf } =
-    options.engine === 'core'
-      ? await import('../scenario/core-engine.js')
-      : await import('../scenario/stack-engine.js');
-  for await (const outcome of outcomesOf(scenarios, {
-    env: context.env,
-    signal: context.signal,
-    say: (text) => {
-      say(context, text);
-    },
-  })) {
+  const outcomes = options.engine === 'core' ? await onCore(scenarios) : await onStack(scenarios, context);
+  for await (const outcome of outcomes) {
     if (!outcome.pass) failed += 1;
     if (options.json) printJson(context, outcome);
     else context.stdout.write(printOutcome(outcome));
   }
   if (!options.json) say(context, `${scenarios.length - failed} of ${scenarios.length} stories pass`);
   if (failed > 0) context.endWith(EXIT.findings);
+}
+
+type Outcomes = AsyncIterable<Outcome>;
+
+async function onCore(scenarios: readonly Scenario[]): Promise<Outcomes> {
+  const { outcomesOf } = await import('../scenario/core-engine.js');
+  return outcomesOf(scenarios);
+}
+
+async function onStack(scenarios: readonly Scenario[], context: CliContext): Promise<Outcomes> {
+  const { outcomesOf } = await import('../scenario/stack-engine.js');
+  const { runServices } = await import('../scenario/services.js');
+  const { configWithStack } = await import('./stack-config.js');
+  return outcomesOf(scenarios, { config: await configWithStack(context), runServices, signal: context.signal });
 }
