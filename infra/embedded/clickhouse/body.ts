@@ -143,7 +143,7 @@ export class Spool {
       for await (const chunk of body.rest()) {
         length += chunk.length;
         if (length > bytesMax) {
-          throw exception(223, 'QUERY_IS_TOO_LARGE', `The body is larger than the limit of ${String(bytesMax)} bytes`);
+          throw exception(229, 'QUERY_IS_TOO_LARGE', `The body is larger than the limit of ${String(bytesMax)} bytes`);
         }
         yield chunk;
       }

@@ -7,7 +7,7 @@ import { exception, fromEngine } from './errors.js';
 import type { Gate } from './gate.js';
 import { quoteString } from './literals.js';
 import { readMultipart } from './multipart.js';
-import type { NamedSessions } from './named-sessions.js';
+import type { NamedSessions, SessionInUse } from './named-sessions.js';
 import type { Pipes } from './pipes.js';
 import { chooseEncoding, noNativeCompression, Reply, type ServerIdentity } from './reply.js';
 import { applyField, isTrue, parseRequest, type QueryRequest } from './request.js';
@@ -36,6 +36,8 @@ const HEAD_BYTES = 256 * 1024;
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
 // For encodings that only the engine unpacks, in memory, when the statement is in the body too.
 const ENGINE_UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
+// Statements beside SELECT that change no data.
+const HARMLESS = new Set(['SET', 'USE', 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS', 'CHECK']);
 const DRAIN_POLL_MS = 20;
 
 /** Requests of ClickHouse's HTTP interface. */
@@ -88,7 +90,7 @@ export class Handler {
     const work = await this.#read(request, query);
     try {
       if (work.statement.kind === 'refused') throw work.statement.error;
-      checkMethod(query.method, work.statement);
+      checkReadonly(query, work.statement);
       const gate = work.data === null ? this.#parts.reads : this.#parts.inserts;
       const leave = await gate.enter(signal);
       try {
@@ -102,8 +104,25 @@ export class Handler {
   }
 
   async #runOnConnection(work: Work, query: QueryRequest, reply: Reply, signal: AbortSignal): Promise<void> {
-    const { engine, named, pipes, spool } = this.#parts;
+    const { engine, named } = this.#parts;
     const held = query.session === null ? ownConnection(engine) : named.use(query.session);
+    try {
+      const isSet = work.statement.kind === 'command' && work.statement.word === 'SET';
+      const settings = await held.settingsFor(query.settings, isSet);
+      await this.#runPrepared(work, { ...query, settings }, held.connection, reply, signal);
+    } finally {
+      held.release();
+    }
+  }
+
+  async #runPrepared(
+    work: Work,
+    query: QueryRequest,
+    connection: Connection,
+    reply: Reply,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { engine, pipes, spool } = this.#parts;
     const { text, statement, data } = work;
     const format = ('format' in statement ? statement.format : null) ?? query.defaultFormat ?? 'TabSeparated';
     const compress = isTrue(query.settings.get('enable_http_compression') ?? '');
@@ -111,15 +130,11 @@ export class Handler {
       format: statement.kind === 'insert' ? 'TabSeparated' : format,
       encoding: chooseEncoding(query.acceptEncoding, compress),
     });
-    const job: Job = { text, request: query, connection: held.connection, reply, tag: randomUUID(), signal };
-    try {
-      if (statement.kind === 'read') await runRead({ engine, pipes, spool }, job, statement);
-      else if (statement.kind === 'command') await runCommand(job, statement);
-      else if (statement.kind === 'insert' && data !== null)
-        await runInsert({ engine, pipes, spool }, job, statement, data);
-    } finally {
-      held.release();
-    }
+    const job: Job = { text, request: query, connection, reply, tag: randomUUID(), signal };
+    if (statement.kind === 'read') await runRead({ engine, pipes, spool }, job, statement);
+    else if (statement.kind === 'command') await runCommand(job, statement);
+    else if (statement.kind === 'insert' && data !== null)
+      await runInsert({ engine, pipes, spool }, job, statement, data);
   }
 
   /** Finds the statement in URL and body; spools what is data. */
@@ -134,7 +149,7 @@ export class Handler {
       let statement = readStatement(text);
       if (statement.kind !== 'insert' && !body.hasEnded()) {
         head = Buffer.concat([head, await body.take(STATEMENT_BYTES_MAX)]);
-        if (!body.hasEnded()) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
+        if (!body.hasEnded()) throw exception(229, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
         text = head.toString('latin1');
         statement = readStatement(text);
       }
@@ -166,7 +181,7 @@ export class Handler {
     }
     const body = decoded(request, query.contentEncoding) ?? new Body(request);
     const rest = await body.take(STATEMENT_BYTES_MAX);
-    if (!body.hasEnded()) throw exception(223, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
+    if (!body.hasEnded()) throw exception(229, 'QUERY_IS_TOO_LARGE', 'The statement is larger than 64 MiB');
     if (rest.length === 0) return { text: query.statement, statement, data: null };
     return this.#splitText(`${query.statement}\n${rest.toString('latin1')}`);
   }
@@ -207,10 +222,12 @@ export class Handler {
   }
 }
 
-function ownConnection(engine: Engine): { connection: Connection; release: () => void } {
+/** A connection for one request: nothing has to be put back. */
+function ownConnection(engine: Engine): SessionInUse {
   const connection = engine.connect();
   return {
     connection,
+    settingsFor: (requested) => Promise.resolve(new Map(requested)),
     release: () => {
       connection.close();
     },
@@ -218,9 +235,10 @@ function ownConnection(engine: Engine): { connection: Connection; release: () =>
 }
 
 /** As on a server: GET only reads. */
-function checkMethod(method: string, statement: Statement): void {
-  if (method === 'POST' || statement.kind === 'read') return;
-  if (statement.kind === 'command' && /^(SET|USE|VALUES|KILL|EXECUTE)$/.test(statement.word)) return;
+function checkReadonly(query: QueryRequest, statement: Statement): void {
+  const readonly = query.settings.get('readonly') ?? '0';
+  if ((query.method === 'POST' && readonly === '0') || statement.kind === 'read') return;
+  if (statement.kind === 'command' && HARMLESS.has(statement.word)) return;
   throw exception(
     164,
     'READONLY',

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { sleep } from '../../../services/shared/clock.js';
 import type { InsertData, Spool } from './body.js';
 import type { Connection, Engine, EngineResult } from './engine.js';
-import { fromEngine } from './errors.js';
-import { quoteIdentifier, quoteString, setStatement } from './literals.js';
+import { exception, fromEngine } from './errors.js';
+import { isPlainName, quoteIdentifier, quoteString, setStatement } from './literals.js';
 import type { Pipes } from './pipes.js';
 import type { Reply } from './reply.js';
 import type { QueryRequest } from './request.js';
@@ -99,8 +99,24 @@ async function runReadToFile(shop: Workshop, job: Job, statement: Statement & { 
 
 async function sendInto(job: Job, statement: Statement & { kind: 'read' }, path: string): Promise<EngineResult> {
   const { text, request, connection } = job;
-  const sql = `${text.slice(statement.begin, statement.outfileAt)} INTO OUTFILE ${quoteString(toBytes(path))} TRUNCATE ${text.slice(statement.outfileAt, statement.end)}`;
-  return runText(connection, preamble(request, job.tag), sql, request.defaultFormat);
+  const into = ` INTO OUTFILE ${quoteString(toBytes(path))} TRUNCATE `;
+  const format = statement.format === null ? `FORMAT ${formatName(request.defaultFormat)}` : '';
+  const clauses = text.slice(statement.outfileAt, statement.end);
+  const sql = text.slice(statement.begin, statement.outfileAt) + into + format + clauses;
+  try {
+    return await runText(connection, preamble(request, job.tag), sql, null);
+  } catch (error) {
+    // A syntax error quotes the statement, and this clause is not the client's.
+    if (error instanceof Error) error.message = error.message.replaceAll(fromBytes(into + format), ' ');
+    throw error;
+  }
+}
+
+/** Spliced into text, so it may only be a word. */
+function formatName(name: string | null): string {
+  if (name === null) return 'TabSeparated';
+  if (!isPlainName(name)) throw exception(73, 'UNKNOWN_FORMAT', `Unknown format ${name}`);
+  return name;
 }
 
 /** Everything else without data; what it returns is short. */
