@@ -9,6 +9,8 @@ import { HOST, type PartName } from './ports.js';
 import { httpAnswers, kafkaAnswers } from './ready.js';
 import type { ServiceSpec, Wanted } from './stack-file.js';
 
+const CLICKHOUSE_THREADS = '32';
+
 /** Everything the supervisor must know to keep one process alive. */
 export interface ProcessSpec {
   name: string;
@@ -54,7 +56,9 @@ export function partSpec(part: PartName, wanted: Wanted, home: Home, env: Env): 
       mkdirSync(data, { recursive: true });
       return Promise.resolve();
     };
-    return { ...common, command, prepare, ready: () => httpAnswers(`${address}/ping`) };
+    // It needs many threads, and libuv reads their number before a program runs: unset, it would start itself a second time.
+    const threaded = { ...common.env, UV_THREADPOOL_SIZE: CLICKHOUSE_THREADS };
+    return { ...common, env: threaded, command, prepare, ready: () => httpAnswers(`${address}/ping`) };
   }
   const { jars } = wanted;
   if (jars === null) throw new Error(`${part} is wanted without jars`);
