@@ -1,0 +1,78 @@
+import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
+import { elapsedMs, now, sleep } from '../shared/clock.js';
+import type { Config } from '../shared/config.js';
+import { MICROS_PER_MS } from '../shared/core/time.js';
+import type { BacktrailError } from '../shared/errors.js';
+import { createLog } from '../shared/log.js';
+import { createMetrics } from '../shared/metrics.js';
+import { serveHealth } from '../shared/runtime/http.js';
+import { retrying } from '../shared/runtime/retry.js';
+import { correlate } from './correlate.js';
+
+export const SERVICE = 'window';
+
+const PAUSE_MIN_MS = 500;
+const PAUSE_MAX_MS = 30_000;
+/** Changes close together share a revision: a tenth of the time is spent computing, the rest waiting for more of them. */
+const PAUSE_FACTOR = 9;
+
+/** Keeps windows and incidents written up to the horizon until the signal aborts. Throws BacktrailError for what stops it. */
+export async function runWindow(config: Config, signal: AbortSignal): Promise<void> {
+  const log = createLog(config.logLevel, { service: SERVICE });
+  const metrics = createMetrics(SERVICE);
+  const database = connectClickHouse(config.clickhouse);
+  let trouble: string | null = 'has not looked at the horizon yet';
+  const health = await serveHealth(
+    { host: config.host, port: config.port },
+    { failure: () => null, notReady: () => trouble },
+    metrics,
+  );
+  log.info({ port: health.port }, 'started');
+  const settings = {
+    proofDeadlineMicros: config.limits.proofDeadlineMs * MICROS_PER_MS,
+    agentDelayMicros: config.limits.agentDelayMs * MICROS_PER_MS,
+  };
+  const retry = {
+    initialMs: config.limits.retryInitialMs,
+    maxMs: config.limits.retryMaxMs,
+    signal,
+    onRetry: (error: BacktrailError) => {
+      trouble = error.message;
+      metrics.retries.inc({ code: error.code });
+    },
+  };
+  try {
+    let afterMs = await retrying(() => lastKnownAt(database), retry);
+    while (!signal.aborted) {
+      const startedMs = elapsedMs();
+      const done = await retrying(() => correlate(database, { afterMs, settings }), retry);
+      if (done !== null) {
+        afterMs = done.knownAtMs;
+        await retrying(() => writeKnownAt(database, done.knownAtMs), retry);
+        metrics.rows.inc({ table: 'window_rows' }, done.revisions);
+        log.debug({ ...done }, 'windows revised');
+      }
+      trouble = null;
+      const pauseMs = (elapsedMs() - startedMs) * PAUSE_FACTOR;
+      await sleep(Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, pauseMs)), signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await health.close();
+    await database.close();
+  }
+}
+
+async function lastKnownAt(database: ClickHouse): Promise<number> {
+  const [row] = await database.select<{ ms: string }>(
+    'SELECT toUnixTimestamp64Milli(max(applied_until)) AS ms FROM progress WHERE service = {service:String}',
+    { service: SERVICE },
+  );
+  return Number(row?.ms ?? 0);
+}
+
+async function writeKnownAt(database: ClickHouse, knownAtMs: number): Promise<void> {
+  const row = { service: SERVICE, topic: '', partition: 0, next_offset: '0', release_offset: '0', idle_at: 0 };
+  await database.insert('progress_rows', [{ ...row, applied_until: knownAtMs, updated_at: now() * MICROS_PER_MS }]);
+}
