@@ -49,6 +49,8 @@ export interface Config {
   readonly schemaRegistryUrl: string;
   readonly clickhouse: ClickHouseConfig;
   readonly logLevel: LogLevel;
+  /** Where /healthz, /readyz and /metrics are served; other machines reach them only if it is not 127.0.0.1. */
+  readonly host: string;
   /** 0: any free port. */
   readonly port: number;
   readonly limits: Limits;
@@ -99,6 +101,7 @@ const environment = z.object({
     .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'is not a plain identifier')
     .default('backtrail'),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `is not one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  HOST: z.string().default('127.0.0.1'),
   PORT: whole(0, 65_535).default(0),
   BATCH_ROWS_MAX: whole(1).default(50_000),
   SWEEP_ROWS_MAX: whole(1).default(20_000),
@@ -152,6 +155,7 @@ function configOf(env: z.infer<typeof environment>): Config {
       database: env.CLICKHOUSE_DATABASE,
     },
     logLevel: env.LOG_LEVEL,
+    host: env.HOST,
     port: env.PORT,
     limits: {
       batchRowsMax: env.BATCH_ROWS_MAX,

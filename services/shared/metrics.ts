@@ -11,7 +11,7 @@ export interface Metrics {
   readonly nextOffset: Gauge<'topic' | 'partition'>;
   readonly lagRecords: Gauge<'topic' | 'partition'>;
   readonly releaseOffset: Gauge;
-  readonly sweptRows: Counter<'fate'>;
+  readonly sweptRows: Counter;
   readonly sweepsWaiting: Gauge;
   readonly touched: Counter;
 }
@@ -73,8 +73,7 @@ export function createMetrics(service: string): Metrics {
     }),
     sweptRows: new Counter({
       name: 'backtrail_swept_rows_total',
-      help: 'Rows computed again because release knowledge grew, by fate: changed or same.',
-      labelNames: ['fate'],
+      help: 'Rows computed again because release knowledge grew.',
       registers,
     }),
     sweepsWaiting: new Gauge({

@@ -77,6 +77,7 @@ CREATE TABLE IF NOT EXISTS payment_rows
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
   `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), parts Array(Tuple(inference_id String, amount UInt256)), unlinked UInt256, findings Array(String))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
   `facts` UInt32 COMMENT 'Number of facts the row rests on: records of the payment and of linked inferences.',
   `version` UInt64 COMMENT 'Same as facts: more knowledge is greater.',
   INDEX session_id_bloom session_id TYPE bloom_filter(0.01)

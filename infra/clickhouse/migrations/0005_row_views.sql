@@ -112,6 +112,7 @@ AS SELECT
   payment_id, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id,
   session_id, parts, unlinked, waiting, findings, known_at
 FROM payment_rows FINAL
+WHERE NOT void
 COMMENT 'What each payment says and how its amount is split over its inferences, as known now.';
 
 CREATE VIEW IF NOT EXISTS payments_as_of AS
@@ -132,8 +133,9 @@ SELECT
   if(newest, findings, was.findings) AS findings,
   if(newest, known_at, was.known_at) AS known_at
 FROM payment_rows FINAL
-WHERE known_at <= {known_at:DateTime64(3, 'UTC')}
-  OR (length(earlier) > 0 AND earlier[1].known_at <= {known_at:DateTime64(3, 'UTC')})
+WHERE NOT void
+  AND (known_at <= {known_at:DateTime64(3, 'UTC')}
+    OR (length(earlier) > 0 AND earlier[1].known_at <= {known_at:DateTime64(3, 'UTC')}))
 SETTINGS prefer_column_name_to_alias = 1
 COMMENT 'What each payment says and how its amount is split, as known at {known_at}.';
 

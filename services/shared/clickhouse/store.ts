@@ -77,13 +77,12 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       return { count: Number(page?.count ?? 0), last: page?.last ?? '' };
     },
 
-    async isDeadLetter(topic, partition, offset) {
-      const rows = await database.select(
-        `SELECT 1 FROM dead_letter_rows
-         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset = {offset:UInt64} LIMIT 1`,
-        { topic, partition, offset: offset.toString() },
+    async givenUpOffsets(topic) {
+      const rows = await database.select<{ offset: string }>(
+        `SELECT offset FROM dead_letter_rows WHERE topic = {topic:String} AND partition = 0 AND code = 'SCHEMA_UNKNOWN'`,
+        { topic },
       );
-      return rows.length > 0;
+      return new Set(rows.map((row) => row.offset));
     },
 
     async appliedUntil(service, topic) {
@@ -152,9 +151,10 @@ function changeCondition(sweep: Sweep): Condition {
   switch (sweep.kind) {
     case 'traffic':
       return {
-        sql: `${since} + ifNull(clock_error_ms, 0) * 1000 >= {since:Int64} OR inference_id IN (
+        sql: `${since} + greatest(ifNull(clock_error_ms, 0), 0) * 1000 >= {since:Int64} OR inference_id IN (
           SELECT inference_id FROM inference_rows
-          WHERE model_id = {model:String} AND (phase IN ('premature', 'never') OR has(findings, 'RELEASE_UNKNOWN')))`,
+          WHERE model_id = {model:String}
+            AND (phase IN ('premature', 'never') OR ifNull(claim != release, claim IS NOT NULL)))`,
         params: { since: sweep.fromMicros },
       };
     case 'blobs': {

@@ -1,15 +1,15 @@
-import type { Admin, Consumer, EachBatchPayload, IHeaders, Kafka } from 'kafkajs';
+import type { Consumer, EachBatchPayload, IHeaders } from 'kafkajs';
 
 import { sleep } from '../clock.js';
-import { BacktrailError } from '../errors.js';
 import type { Assigned, Batch, Commit, ConsumerHandlers, GroupConsumer, Header, LogRecord } from '../runtime/ports.js';
+import { kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 
 export interface GroupConsumerOptions {
-  readonly kafka: Kafka;
-  readonly admin: Admin;
   readonly groupId: string;
   readonly topics: readonly string[];
+  /** The group is of no use to anybody else, and is deleted when it is left. */
+  readonly throwAway?: boolean;
 }
 
 const SESSION_TIMEOUT_MS = 30_000;
@@ -18,17 +18,23 @@ const HEARTBEAT_MS = 3_000;
 const FETCH_WAIT_MS = 100;
 // As fast as 4 MB, with a third less memory.
 const BYTES_PER_PARTITION = 1_048_576;
+// An outage is waited out: after a few tries kafkajs starts the consumer anew, again and again.
+const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(true) };
 
 /** A consumer group on kafkajs that commits nothing by itself and reads each new partition from its beginning. */
-export function groupConsumer({ kafka, admin, groupId, topics }: GroupConsumerOptions): GroupConsumer {
+export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOptions): GroupConsumer {
+  const { groupId, topics } = options;
+  const kafka = kafkaClient(settings);
+  const admin = kafka.admin();
   const consumer = kafka.consumer({
     groupId,
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     maxBytesPerPartition: BYTES_PER_PARTITION,
-    retry: { restartOnFailure: () => Promise.resolve(true) },
+    retry: RETRY,
   });
+  let listening = false;
   let taken: Promise<void> = Promise.resolve();
   // Within a batch the payload's own commit is used: the consumer's is silently ignored once it is being stopped.
   let commitInBatch: EachBatchPayload['commitOffsetsIfNecessary'] | null = null;
@@ -87,20 +93,22 @@ export function groupConsumer({ kafka, admin, groupId, topics }: GroupConsumerOp
       const { topic, partition } = payload;
       const nextOffset = BigInt(payload.lastOffset) + 1n;
       const empty: Batch = { topic, partition, records: [], nextOffset, endOffset: nextOffset };
-      handlers.batch(empty, new AbortController().signal).catch(() => undefined);
+      taken.then(() => handlers.batch(empty, new AbortController().signal)).catch(() => undefined);
     });
   }
 
   return {
     async start(handlers) {
-      listen(handlers);
+      if (!listening) listen(handlers);
+      listening = true;
       await translated(async () => {
-        await consumer.connect();
+        await Promise.all([admin.connect(), consumer.connect()]);
         await consumer.subscribe({ topics: [...topics], fromBeginning: true });
         await consumer.run({
           autoCommit: false,
           eachBatchAutoResolve: false,
-          eachBatch: (payload) => eachBatch(payload, handlers).catch((error: unknown) => Promise.reject(origin(error))),
+          eachBatch: (payload) =>
+            eachBatch(payload, handlers).catch((error: unknown) => Promise.reject(asKafkas(error))),
         });
       });
       await taken;
@@ -111,7 +119,12 @@ export function groupConsumer({ kafka, admin, groupId, topics }: GroupConsumerOp
     },
 
     async stop() {
-      await translated(() => consumer.disconnect());
+      await translated(async () => {
+        await consumer.disconnect();
+        // Left alone it would be forgotten too, after a while.
+        if (options.throwAway === true) await admin.deleteGroups([groupId]).catch(() => undefined);
+        await admin.disconnect();
+      });
     },
   };
 }
@@ -134,8 +147,9 @@ function commitWith(
 }
 
 /** kafkajs rejoins the group when it is given its own error back. */
-function origin(error: unknown): unknown {
-  return error instanceof BacktrailError && error.code === 'KAFKA_GROUP_MOVED' ? error.cause : error;
+function asKafkas(error: unknown): Error {
+  const known = translateKafka(error);
+  return known.code === 'KAFKA_GROUP_MOVED' && known.cause instanceof Error ? known.cause : known;
 }
 
 /** Keeps the member alive during long work; when the group moves on, the work is told to end. */

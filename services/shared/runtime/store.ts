@@ -37,8 +37,8 @@ export interface Store {
     sweep: Sweep,
     from: { partitions: readonly number[]; after: string | null; limit: number },
   ): Promise<{ count: number; last: string }>;
-  /** Whether an offset is kept as a dead letter. */
-  isDeadLetter(topic: string, partition: number, offset: bigint): Promise<boolean>;
+  /** Offsets of the first partition of a topic that were given up because their schema stayed unknown. */
+  givenUpOffsets(topic: string): Promise<ReadonlySet<string>>;
   /** Greatest append time applied so far, per partition of a topic. */
   appliedUntil(service: string, topic: string): Promise<ReadonlyMap<number, number>>;
 }

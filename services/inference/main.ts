@@ -1,0 +1,10 @@
+import { serve } from '../shared/runtime/serve.js';
+import { inference } from './definition.js';
+
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    ending.abort();
+  });
+}
+process.exit(await serve(inference, process.env, ending.signal));

@@ -1,0 +1,10 @@
+import { serve } from '../shared/runtime/serve.js';
+import { payment } from './definition.js';
+
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    ending.abort();
+  });
+}
+process.exit(await serve(payment, process.env, ending.signal));

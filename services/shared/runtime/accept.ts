@@ -1,0 +1,103 @@
+import { elapsedMs } from '../clock.js';
+import type { Fact, RecordOf, Stream } from '../core/record.js';
+import { refusal } from '../core/validate.js';
+import { BacktrailError, type ErrorCode } from '../errors.js';
+import type { Batch, LogRecord } from './ports.js';
+
+/** As services/shared/kafka/decode.ts gives it. */
+export interface Decoder<T> {
+  prepare(values: Iterable<Buffer | null>): Promise<void>;
+  decode(value: Buffer | null): { ok: T } | { refused: { code: ErrorCode; reason: string } } | { wait: string };
+}
+
+/** A record that can never be processed, with the reason. */
+export interface Refused {
+  readonly record: LogRecord;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+export interface Accepted<S extends Stream> {
+  readonly facts: readonly Fact<RecordOf[S]>[];
+  readonly refused: readonly Refused[];
+  /** Dead letters since the last fact, those before this batch included. */
+  readonly refusedRun: number;
+}
+
+/** Whether a record whose schema is missing is given up: null means wait on. Throws when the registry is away. */
+export type Patience = (record: LogRecord, batch: Batch, reason: string) => Promise<Refused | null>;
+
+export interface Acceptor<S extends Stream> {
+  readonly stream: S;
+  readonly decoder: Decoder<RecordOf[S]>;
+  readonly patience: Patience;
+}
+
+/**
+ * Decodes and judges a batch: every record becomes a fact or is refused (SPEC 8). Throws with the outcome `retry` while
+ * the schema of a record cannot be had; nothing has been written then.
+ */
+export async function accept<S extends Stream>(
+  { stream, decoder, patience }: Acceptor<S>,
+  batch: Batch,
+  refusedBefore: number,
+): Promise<Accepted<S>> {
+  await decoder.prepare(batch.records.map((record) => record.value));
+  const facts: Fact<RecordOf[S]>[] = [];
+  const refused: Refused[] = [];
+  let refusedRun = refusedBefore;
+  for (const record of batch.records) {
+    const judged = judge(stream, decoder, batch, record);
+    const outcome = 'wait' in judged ? await givenUp(patience, record, batch, judged.wait) : judged;
+    if ('code' in outcome) {
+      refused.push(outcome);
+      refusedRun += 1;
+    } else {
+      facts.push(outcome);
+      refusedRun = 0;
+    }
+  }
+  return { facts, refused, refusedRun };
+}
+
+function judge<S extends Stream>(
+  stream: S,
+  decoder: Decoder<RecordOf[S]>,
+  batch: Batch,
+  record: LogRecord,
+): Fact<RecordOf[S]> | Refused | { wait: string } {
+  const decoded = decoder.decode(record.value);
+  if ('wait' in decoded) return decoded;
+  if ('refused' in decoded) return { record, ...decoded.refused };
+  const refused = refusal(stream, decoded.ok, record.appendedAtMs);
+  if (refused !== null) return { record, ...refused };
+  const { offset, appendedAtMs } = record;
+  return {
+    record: decoded.ok,
+    key: record.key?.toString('utf8') ?? '',
+    position: { partition: batch.partition, offset, appendedAtMs },
+  };
+}
+
+async function givenUp(patience: Patience, record: LogRecord, batch: Batch, reason: string): Promise<Refused> {
+  const refused = await patience(record, batch, reason);
+  if (refused === null) throw new BacktrailError('SCHEMA_NOT_KNOWN_YET', reason);
+  return refused;
+}
+
+/** What the registry says of the schema id in a value. */
+export type SchemaLookup = (value: Buffer | null) => Promise<'known' | 'unknown' | 'unreachable'>;
+
+/** Gives a schema id up once a registry that answers has not known it for so long. */
+export function timedPatience(lookup: SchemaLookup, waitMs: number): Patience {
+  const missedSince = new Map<string, number>();
+  return async (record, _batch, reason) => {
+    const answer = await lookup(record.value);
+    if (answer === 'unreachable') throw new BacktrailError('REGISTRY_UNREACHABLE', reason);
+    if (answer === 'known') return null;
+    const schema = record.value?.toString('hex', 1, 5) ?? '';
+    const since = missedSince.get(schema) ?? elapsedMs();
+    missedSince.set(schema, since);
+    return elapsedMs() - since < waitMs ? null : { record, code: 'SCHEMA_UNKNOWN', reason };
+  };
+}

@@ -1,0 +1,37 @@
+import type { ReleaseLog } from '../core/release-log.js';
+import type { Fact, RecordOf, Stream } from '../core/record.js';
+import type { Scope, Store } from './store.js';
+
+/** Release records as far as this instance knows them. */
+export interface ReleaseKnowledge {
+  readonly log: ReleaseLog;
+  /** Every release record below this offset is in the log. */
+  readonly nextOffset: bigint;
+}
+
+/** A joined row; `known_at` is the time of its newest value, in milliseconds. */
+export interface Row {
+  readonly known_at: number;
+}
+
+export interface Joining {
+  readonly store: Store;
+  readonly releases: ReleaseKnowledge;
+}
+
+/** A service is a definition, not a program: what it reads, and what each record becomes. */
+export interface Definition<S extends Stream = Stream> {
+  /** Also the consumer group, `backtrail.<service>`. */
+  readonly service: string;
+  readonly stream: S;
+  /** Joined rows, and how the subjects of a scope become rows. Null for a stream whose facts say all there is. */
+  readonly joined: { readonly table: string; rows(scope: Scope, joining: Joining): Promise<readonly Row[]> } | null;
+  /** Rows depend on the release log: it is read before anything else, and they are swept when it grows. */
+  readonly readsReleases: boolean;
+  /** What the records refer to; written before anything is looked for, so that one of two sides sees the other. */
+  readonly references?: { readonly table: string; rows(facts: readonly Fact<RecordOf[S]>[]): readonly object[] };
+  /** Ids of payments to compute again because of records that were just written. */
+  readonly touches?: (scope: Scope, store: Store) => Promise<readonly string[]>;
+  /** Computes its subjects again when their ids come through the topic of touched payments. */
+  readonly followsTouched?: boolean;
+}

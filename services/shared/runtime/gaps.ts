@@ -1,0 +1,42 @@
+import type { Batch } from './ports.js';
+
+export interface Gap {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/**
+ * The offsets between where reading stood and where it stands after the batch that gave no record:
+ *
+ *   expected          records            nextOffset
+ *      |---- gap ----| r r r |-- gap --| r |- gap -|
+ */
+export function gapsIn(batch: Batch, expected: bigint): Gap[] {
+  const gaps: Gap[] = [];
+  let next = expected;
+  for (const { offset } of batch.records) {
+    if (offset > next) gaps.push({ from: next, to: offset });
+    if (offset >= next) next = offset + 1n;
+  }
+  if (batch.nextOffset > next) gaps.push({ from: next, to: batch.nextOffset });
+  return gaps;
+}
+
+interface Origin {
+  readonly service: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export type GapReason = 'BEFORE_RETENTION' | 'NO_RECORD';
+
+export function gapRow(gap: Gap, reason: GapReason, { service, topic, partition }: Origin): object {
+  return {
+    topic,
+    partition,
+    from_offset: gap.from.toString(),
+    to_offset: gap.to.toString(),
+    service,
+    reason,
+  };
+}

@@ -1,0 +1,35 @@
+import { sleep } from '../clock.js';
+import { asBacktrailError, type BacktrailError } from '../errors.js';
+
+export interface RetryOptions {
+  readonly initialMs: number;
+  readonly maxMs: number;
+  /** Ends the waiting; the last error is thrown then. */
+  readonly signal: AbortSignal;
+  readonly onRetry?: (error: BacktrailError, attempt: number) => void;
+}
+
+/**
+ * Tries until it succeeds, as long as the outcome of the error is `retry`: an outage is waited out, however long
+ * (law L8). A group that has moved on is not waited for, because the work is somebody else's by then.
+ */
+export async function retrying<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
+  let waitMs = options.initialMs;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action();
+    } catch (cause) {
+      const error = asBacktrailError(cause);
+      if (error.outcome !== 'retry' || error.code === 'KAFKA_GROUP_MOVED' || options.signal.aborted) throw error;
+      options.onRetry?.(error, attempt);
+      await sleep(waitMs, options.signal);
+      if (options.signal.aborted) throw abortReason(options.signal, error);
+      waitMs = Math.min(waitMs * 2, options.maxMs);
+    }
+  }
+}
+
+function abortReason(signal: AbortSignal, error: BacktrailError): Error {
+  const reason: unknown = signal.reason;
+  return reason instanceof Error && 'code' in reason && reason.code === 'KAFKA_GROUP_MOVED' ? reason : error;
+}
