@@ -80,7 +80,9 @@ describe('after a crash', () => {
     await createTopic(first.endpoints.kafka.address, 'trail');
     await produce(first.endpoints.kafka.address, 'trail', ['kept']);
     // The supervisor first, or it would start the others again.
-    for (const pid of allPids(home)) process.kill(pid, 'SIGKILL');
+    const pids = allPids(home);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await eventually('all are dead', () => pids.every((pid) => identityOf(pid) === null));
     const again = await start(home, { env: env() });
     expect(again.started.toSorted()).toEqual(['kafka', 'registry']);
     expect(await consume(again.endpoints.kafka.address, 'trail', 1)).toEqual(['kept']);
@@ -90,7 +92,9 @@ describe('after a crash', () => {
     const services = [exampleService('example', await freePort())];
     await start(home, { env: env(), services });
     const kept = { registry: pidOf(home, 'registry'), example: pidOf(home, 'example') };
-    for (const pid of [allPids(home)[0], pidOf(home, 'kafka')]) process.kill(pid ?? 0, 'SIGKILL');
+    const killed = [...allPids(home).slice(0, 1), pidOf(home, 'kafka')];
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    await eventually('both are dead', () => killed.every((pid) => identityOf(pid) === null));
     expect(await stackStatus(home, env())).toMatchObject({ supervised: false, allReady: false });
 
     expect((await start(home, { env: env(), services })).started).toEqual(['kafka']);
