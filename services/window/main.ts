@@ -1,5 +1,12 @@
-import { loadConfig } from '../shared/config.js';
-import { runMain } from '../shared/runtime/main.js';
-import { runWindow } from './service.js';
+import { runProcess } from '../shared/runtime/serve.js';
+import { runWindow, SERVICE } from './service.js';
 
-await runMain(async (signal) => runWindow(loadConfig(process.env), signal));
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    ending.abort();
+  });
+}
+process.exit(
+  await runProcess(SERVICE, process.env, (config, log) => runWindow(config, { signal: ending.signal, log })),
+);

@@ -3,7 +3,7 @@ import { elapsedMs, now, sleep } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
 import { MICROS_PER_MS } from '../shared/core/time.js';
 import type { BacktrailError } from '../shared/errors.js';
-import { createLog } from '../shared/log.js';
+import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
 import { retrying } from '../shared/runtime/retry.js';
@@ -17,8 +17,7 @@ const PAUSE_MAX_MS = 30_000;
 const PAUSE_FACTOR = 9;
 
 /** Keeps windows and incidents written up to the horizon until the signal aborts. Throws BacktrailError for what stops it. */
-export async function runWindow(config: Config, signal: AbortSignal): Promise<void> {
-  const log = createLog(config.logLevel, { service: SERVICE });
+export async function runWindow(config: Config, { signal, log }: { signal: AbortSignal; log: Logger }): Promise<void> {
   const metrics = createMetrics(SERVICE);
   const database = connectClickHouse(config.clickhouse);
   let trouble: string | null = 'has not looked at the horizon yet';
@@ -27,7 +26,7 @@ export async function runWindow(config: Config, signal: AbortSignal): Promise<vo
     { failure: () => null, notReady: () => trouble },
     metrics,
   );
-  log.info({ port: health.port }, 'started');
+  log.info({ port: health.port }, 'ready');
   const settings = {
     proofDeadlineMicros: config.limits.proofDeadlineMs * MICROS_PER_MS,
     agentDelayMicros: config.limits.agentDelayMs * MICROS_PER_MS,

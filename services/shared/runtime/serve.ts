@@ -1,21 +1,32 @@
-import { loadConfig } from '../config.js';
+import { loadConfig, type Config } from '../config.js';
 import type { Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
-import { createLog } from '../log.js';
+import { createLog, type Logger } from '../log.js';
 import type { Definition } from './definition.js';
 import { runService } from './service.js';
 
-/** Runs a service as a process: configuration from the environment, one line when it fails. Returns the exit code. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Runs a service as a process. Returns the exit code. */
 export async function serve<S extends Stream>(
   definition: Definition<S>,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   signal: AbortSignal,
 ): Promise<number> {
-  let log = createLog('info', { service: definition.service });
+  return runProcess(definition.service, env, (config, log) => runService(definition, config, { signal, log }));
+}
+
+/** Configuration from the environment, one line when it fails. Returns the exit code. */
+export async function runProcess(
+  service: string,
+  env: Environment,
+  run: (config: Config, log: Logger) => Promise<void>,
+): Promise<number> {
+  let log = createLog('info', { service });
   try {
     const config = loadConfig(env);
-    log = createLog(config.logLevel, { service: definition.service });
-    await runService(definition, config, { signal, log });
+    log = createLog(config.logLevel, { service });
+    await run(config, log);
     return 0;
   } catch (error) {
     const known = asBacktrailError(error);

@@ -1,0 +1,26 @@
+import { agent } from '../agent/definition.js';
+import { inference } from '../inference/definition.js';
+import { payment } from '../payment/definition.js';
+import { proof } from '../proof/definition.js';
+import { release } from '../release/definition.js';
+import type { Config } from '../shared/config.js';
+import type { Stream } from '../shared/core/record.js';
+import { createLog } from '../shared/log.js';
+import type { Definition } from '../shared/runtime/definition.js';
+import { runService } from '../shared/runtime/service.js';
+
+/** Runs the five consumers in this process until the signal aborts; rejects when one ends by itself. */
+export async function runServices(config: Config, signal: AbortSignal): Promise<void> {
+  const failed = new AbortController();
+  const ending = AbortSignal.any([signal, failed.signal]);
+  const run = async <S extends Stream>(definition: Definition<S>): Promise<void> => {
+    try {
+      const log = createLog('warn', { service: definition.service });
+      await runService(definition, { ...config, port: 0 }, { signal: ending, log });
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
+  };
+  await Promise.all([run(release), run(inference), run(proof), run(agent), run(payment)]);
+}
