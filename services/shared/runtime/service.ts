@@ -15,7 +15,7 @@ import { groupConsumer } from '../kafka/group-consumer.js';
 import { createProducer } from '../kafka/producer.js';
 import { schemaSource } from '../kafka/registry.js';
 import { schemaIdOf } from '../kafka/wire.js';
-import type { Logger } from '../log.js';
+import { createLog, type Logger } from '../log.js';
 import { createMetrics } from '../metrics.js';
 import { timedPatience, type SchemaLookup } from './accept.js';
 import type { Definition } from './definition.js';
@@ -26,7 +26,7 @@ import { retrying, type RetryOptions } from './retry.js';
 export interface ServiceOptions {
   /** Aborts when the service shall end: the batch in hand is finished, written and committed first. */
   readonly signal: AbortSignal;
-  readonly log: Logger;
+  readonly log?: Logger;
   /** Called once it is caught up with the releases and a member of its group. */
   readonly onReady?: (address: { readonly port: number }) => void;
 }
@@ -38,7 +38,7 @@ export interface ServiceOptions {
 export async function runService<S extends Stream>(
   definition: Definition<S>,
   config: Config,
-  { signal, log, onReady }: ServiceOptions,
+  { signal, log = createLog(config.logLevel, { service: definition.service }), onReady }: ServiceOptions,
 ): Promise<void> {
   const { limits, kafka } = config;
   const metrics = createMetrics(definition.service);
