@@ -6,7 +6,15 @@ import { registerAsk } from './ask.js';
 import type { CliContext } from './context.js';
 import { registerDemo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
+import { registerDown } from './down.js';
 import { registerImport } from './import.js';
+import { registerConfig } from './config.js';
+import { registerMigrate } from './migrate.js';
+import { registerScenario } from './scenario.js';
+import { registerService } from './service.js';
+import { stackContents } from './stack-contents.js';
+import { registerStatus } from './status.js';
+import { registerUp } from './up.js';
 
 /**
  * The whole command line. Registering a command only describes it; what it does is imported when it runs, so that
@@ -38,6 +46,13 @@ function buildProgram(context: CliContext): Command {
   registerDemo(program, context);
   registerAsk(program, context);
   registerImport(program, context);
+  registerScenario(program, context);
+  registerUp(program, context, stackContents(context.env));
+  registerStatus(program, context);
+  registerDown(program, context);
+  registerMigrate(program, context);
+  registerConfig(program, context);
+  registerService(program, context);
   return program;
 }
 

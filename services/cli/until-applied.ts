@@ -1,0 +1,88 @@
+import type { ClickHouse } from '../shared/clickhouse/client.js';
+import { elapsedMs, sleep } from '../shared/clock.js';
+import type { SentTopic } from './send-trail.js';
+import { CommandError, EXIT } from './exit.js';
+
+export interface WaitOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (applied: bigint, wanted: bigint) => void;
+  /** So long without any progress is an error. */
+  readonly patienceMs?: number;
+}
+
+interface ProgressRow {
+  readonly service: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly next_offset: string;
+  readonly release_offset: string;
+}
+
+const POLL_MS = 50;
+const PATIENCE_MS = 60_000;
+/** Its rows are the only ones that depend on what release records say of the past. */
+const SWEPT_SERVICE = 'inference';
+
+/**
+ * Waits until every partition is applied up to where it ended when all was sent, and the rows of requests hold what the
+ * releases topic said by then.
+ */
+export async function untilApplied(
+  database: ClickHouse,
+  sent: readonly SentTopic[],
+  options: WaitOptions,
+): Promise<void> {
+  const wanted = sent.reduce(
+    (sum, { partitions }) => sum + partitions.reduce((all, { from, to }) => all + to - from, 0n),
+    0n,
+  );
+  const releasesEnd = sent.find(({ stream }) => stream === 'releases')?.partitions[0]?.to ?? 0n;
+  let movedAtMs = elapsedMs();
+  let before = '';
+  for (;;) {
+    const rows = await database.select<ProgressRow>(
+      'SELECT service, topic, partition, next_offset, release_offset FROM progress',
+    );
+    const open = sent.flatMap((topic) => openPartitions(topic, rows));
+    const unswept = rows.filter(
+      ({ service, next_offset: next, release_offset: known }) =>
+        service === SWEPT_SERVICE && BigInt(next) > 0n && BigInt(known) < releasesEnd,
+    );
+    if (open.length === 0 && unswept.length === 0) return;
+    options.onProgress(wanted - open.reduce((sum, { left }) => sum + left, 0n), wanted);
+    const state = JSON.stringify(rows);
+    if (state !== before) movedAtMs = elapsedMs();
+    before = state;
+    if (options.signal.aborted) throw new Error('interrupted');
+    if (elapsedMs() - movedAtMs > (options.patienceMs ?? PATIENCE_MS)) throw stuck(open, unswept);
+    await sleep(POLL_MS, options.signal);
+  }
+}
+
+interface OpenPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: bigint;
+  readonly to: bigint;
+  readonly left: bigint;
+}
+
+function openPartitions({ topic, partitions }: SentTopic, rows: readonly ProgressRow[]): OpenPartition[] {
+  return partitions.flatMap(({ partition, from, to }) => {
+    const readers = rows.filter((row) => row.topic === topic && row.partition === partition);
+    const next = readers.reduce((most, row) => (BigInt(row.next_offset) > most ? BigInt(row.next_offset) : most), 0n);
+    if (to <= next || to === from) return [];
+    return [{ topic, partition, next, to, left: to - (next > from ? next : from) }];
+  });
+}
+
+function stuck(open: readonly OpenPartition[], unswept: readonly ProgressRow[]): CommandError {
+  const waits = [
+    ...open.map(({ topic, partition, next, to }) => `${topic} partition ${partition} is at ${next} of ${to}`),
+    ...unswept.map(
+      ({ topic, partition }) => `${topic} partition ${partition} does not know the newest release records`,
+    ),
+  ];
+  const advice = 'Are the services running? `backtrail status` says so, their logs say why not.';
+  return new CommandError(EXIT.failure, `nothing is applied any more: ${waits.join('; ')}. ${advice}`);
+}
