@@ -9,7 +9,7 @@ const NONE = '(none)';
  * Nothing is left out; ids are never cut.
  */
 export function answerLines(answer: Answer): string[] {
-  return isList(answer) ? listLines(answer, '') : objectLines(answer as JsonObject, '');
+  return isList(answer) ? listLines(answer, '') : objectLines(answer, '');
 }
 
 function objectLines(object: JsonObject, indent: string): string[] {

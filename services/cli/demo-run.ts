@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { differencesOf, type Difference } from '../demo/compare.js';
 import type { Report, Stage, UnknownReport } from '../demo/incident-report.js';
-import { reportLines } from '../demo/report.js';
 import type { TrailRecord } from '../demo/sending.js';
 import { EVENTS_MIN, generateTraffic, STORY_MS } from '../demo/traffic.js';
 import type { Truth } from '../demo/truth.js';
@@ -16,10 +15,11 @@ import { printJson, say, type CliContext } from './context.js';
 import { checkTruth } from './check-truth.js';
 import type { DemoOptions } from './demo.js';
 import { CommandError, EXIT, usageError } from './exit.js';
-import { gatherModel, gatherUnknown, modelAsker, trailSettings } from './gather-report.js';
+import { gatherModel, gatherUnknown, ModelAsker, trailSettings } from './gather-report.js';
 import { readAll } from './import-run.js';
 import { painter } from './paint.js';
 import { progressLine, type ProgressLine } from './progress.js';
+import { reportLines } from './report-lines.js';
 import { sendTrail, type SentTopic } from './send-trail.js';
 import { configWithStack } from './stack-config.js';
 import { trailLine } from './trail-file.js';
@@ -118,7 +118,7 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     count,
   );
   const knownAtMs = await greatestAppendTime(database);
-  const asker = modelAsker(database, knownAtMs, trailSettings(config));
+  const asker = new ModelAsker(database, knownAtMs, trailSettings(config));
   const models: Report['models'][number][] = [];
   const differences: Difference[] = [];
   await clock.stage('ask', async () => {

@@ -26,40 +26,38 @@ export function trailSettings({ limits }: Config): TrailSettings {
   };
 }
 
-/** Answers as `ask` gives them, for many questions about few models. */
-export interface Asker {
-  ask(question: Question): Promise<Answer>;
-}
-
 /**
- * Reads the facts of a model once and keeps what is joined of them: a report asks dozens of questions about each. As known at K,
- * whatever arrives meanwhile.
+ * Reads the facts of a model once and keeps what is joined of them: a report asks dozens of questions about each. As
+ * known at K, whatever arrives meanwhile.
  */
-export function modelAsker(
-  database: ClickHouse,
-  knownAtMs: number,
-  settings: TrailSettings,
-): Asker & { of(model: string): Promise<Trail> } {
-  const source = new FactsSource(database, knownAtMs);
-  let kept: { model: string; trail: Promise<Trail> } | null = null;
-  const of = (model: string): Promise<Trail> => {
-    if (kept?.model !== model) {
-      const trail = source.factsOfModel(model).then((facts) => Trail.of(facts, knownAtMs, settings));
-      // Only the last model is kept: a trail of a model may be large.
-      kept = { model, trail };
+export class ModelAsker {
+  readonly #source: FactsSource;
+  /** Only the last model is kept: a trail of a model may be large. */
+  #kept: { readonly model: string; readonly trail: Promise<Trail> } | null = null;
+
+  constructor(
+    database: ClickHouse,
+    private readonly knownAtMs: number,
+    private readonly settings: TrailSettings,
+  ) {
+    this.#source = new FactsSource(database, knownAtMs);
+  }
+
+  async ask(question: Question): Promise<Answer> {
+    if (!('model' in question) || question.model === undefined) throw new TypeError('only questions about a model');
+    return answer(await this.#trail(question.model), question);
+  }
+
+  #trail(model: string): Promise<Trail> {
+    if (this.#kept?.model !== model) {
+      const facts = this.#source.factsOfModel(model);
+      this.#kept = { model, trail: facts.then((found) => Trail.of(found, this.knownAtMs, this.settings)) };
     }
-    return kept.trail;
-  };
-  return {
-    of,
-    async ask(question) {
-      if (!('model' in question) || question.model === undefined) throw new TypeError('only questions about a model');
-      return answer(await of(question.model), question);
-    },
-  };
+    return this.#kept.trail;
+  }
 }
 
-export async function gatherModel(database: ClickHouse, asker: Asker, model: string): Promise<ModelReport> {
+export async function gatherModel(database: ClickHouse, asker: ModelAsker, model: string): Promise<ModelReport> {
   const ask = async <A>(question: Question): Promise<A> => (await asker.ask(question)) as unknown as A;
   const windows = await ask<readonly WindowAnswer[]>({ ask: 'windows', model });
   const found = await ask<readonly IncidentAnswer[]>({ ask: 'incidents', model });

@@ -23,7 +23,7 @@ export function tableLines(columns: readonly Column[], rows: readonly (readonly 
 
 /** Code points, which is right for ids and wrong only for combining marks and wide letters. */
 function displayWidth(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 function pad(text: string, width: number, align: Alignment): string {

@@ -49,7 +49,6 @@ export function disorderOf(teller: Storyteller, sendings: readonly Sending[]): D
     contradictions.push({ stream: 'payments', record, sendAt: settled.sendAt + later() });
   }
   for (const report of reports) {
-    if (report.stream !== 'inferences') continue;
     const eventId = `inf-${random.hex(12).slice(2)}`;
     const record: InferenceRecord = {
       ...report.record,

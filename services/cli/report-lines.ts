@@ -1,4 +1,4 @@
-import { printable, tableLines, type Column } from '../cli/table.js';
+import { printable, tableLines, type Column } from './table.js';
 import type {
   AgentsAnswer,
   AlertAnswer,
@@ -7,8 +7,8 @@ import type {
   Report,
   UnknownReport,
   WindowAnswer,
-} from './incident-report.js';
-import { formatAmount, grouped } from './money.js';
+} from '../demo/incident-report.js';
+import { formatAmount, grouped } from '../demo/money.js';
 
 export type Emphasis = (tone: 'title' | 'bad' | 'good' | 'quiet', text: string) => string;
 
@@ -221,7 +221,7 @@ function checkLines(checks: Report['checks'], emphasis: Emphasis): string[] {
 }
 
 function shortJson(value: unknown): string {
-  const text = printable(JSON.stringify(value) ?? 'nothing');
+  const text = value === undefined ? 'nothing' : printable(JSON.stringify(value));
   return text.length > 200 ? `${text.slice(0, 200)}... (${text.length} characters)` : text;
 }
 
