@@ -62,6 +62,7 @@ export class Instance<S extends Stream> {
       consumer,
       partitions,
       releases: this.#releases,
+      progress: this.#progress,
       lane: this.#lane,
       retry,
       metrics,

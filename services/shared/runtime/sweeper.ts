@@ -4,6 +4,7 @@ import type { Definition } from './definition.js';
 import type { Lane } from './lane.js';
 import type { Partitions, PartitionState } from './partitions.js';
 import type { GroupConsumer } from './ports.js';
+import type { Progress } from './progress.js';
 import type { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
 import type { Store } from './store.js';
@@ -14,6 +15,7 @@ interface SweeperParts {
   readonly consumer: GroupConsumer;
   readonly partitions: Partitions;
   readonly releases: ReleasesReader;
+  readonly progress: Progress;
   readonly lane: Lane;
   readonly retry: RetryOptions;
   readonly metrics: Metrics;
@@ -62,8 +64,8 @@ export class Sweeper {
     const { releases, metrics, partitions } = this.parts;
     const { generation } = partitions;
     const from = behind.reduce((least, state) => (state.sweptTo < least ? state.sweptTo : least), target);
-    const group = behind.filter((state) => state.sweptTo === from && state.nextOffset > 0n);
-    const facts = group.length === 0 ? [] : releases.between(from, target);
+    const group = behind.filter((state) => state.sweptTo === from);
+    const facts = releases.between(from, target);
     metrics.sweepsWaiting.set(facts.length);
     for (const fact of facts) {
       const sweep = sweepOf(fact);
@@ -109,7 +111,7 @@ export class Sweeper {
     states: readonly PartitionState[],
     { generation, target }: { generation: number; target: bigint },
   ): Promise<void> {
-    const { consumer, lane, retry, partitions } = this.parts;
+    const { consumer, lane, retry, partitions, progress } = this.parts;
     await lane.run(() =>
       retrying(async () => {
         if (generation !== partitions.generation) return;
@@ -121,6 +123,7 @@ export class Sweeper {
           state.sweptTo = target;
           state.changed = true;
         }
+        await progress.flush();
       }, retry),
     );
   }
