@@ -71,13 +71,9 @@ export function readStatement(text: string): Statement {
   const first = cursor.token;
   if (first === null)
     return refused(62, 'SYNTAX_ERROR', 'Syntax error: failed at position 1 (end of query): Empty query');
-  if (first.kind === 'sign' && cursor.word !== '(') {
+  if (first.kind !== 'word' && !cursor.is('(')) {
     const here = text.slice(first.begin, first.begin + 40);
-    return refused(
-      62,
-      'SYNTAX_ERROR',
-      `Syntax error: failed at position 1 (${cursor.word}): ${here}. Expected a query.`,
-    );
+    return refused(62, 'SYNTAX_ERROR', `Syntax error: failed at position 1 (${here}). Expected a query.`);
   }
   const word = cursor.word;
   if (word === 'INSERT') {
@@ -92,6 +88,7 @@ function readPlain(text: string, begin: number, word: string): Statement {
   const cursor = new Cursor(text, begin);
   let end = begin;
   let depth = 0;
+  let previous = '';
   let formatAt: number | null = null;
   let format: string | null = null;
   for (let token = cursor.token; token !== null; token = cursor.next()) {
@@ -100,10 +97,11 @@ function readPlain(text: string, begin: number, word: string): Statement {
     end = token.end;
     if (here === '(' || here === '[' || here === '{') depth++;
     else if (here === ')' || here === ']' || here === '}') depth--;
-    if (depth !== 0) continue;
-    if (here === 'OUTFILE' && endsWithWord(text, token.begin, 'INTO')) {
+    if (here === 'OUTFILE' && previous === 'INTO') {
       return refused(48, 'NOT_IMPLEMENTED', 'INTO OUTFILE is not allowed over HTTP');
     }
+    previous = here;
+    if (depth !== 0) continue;
     const name = here === 'FORMAT' ? nextToken(text, token.end) : null;
     if (name?.kind === 'word' && endsClause(text, name.end)) {
       formatAt = token.begin;
@@ -124,10 +122,6 @@ function endsClause(text: string, from: number): boolean {
   if (token === null) return true;
   const word = text.slice(token.begin, token.end).toUpperCase();
   return word === ';' || word === 'SETTINGS';
-}
-
-function endsWithWord(text: string, before: number, word: string): boolean {
-  return new RegExp(`\\b${word}\\s+$`, 'i').test(text.slice(Math.max(0, before - 40), before));
 }
 
 /** Null: an INSERT without data behind it. */
