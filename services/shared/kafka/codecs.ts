@@ -1,7 +1,10 @@
 import { promisify } from 'node:util';
 import { constants, gunzipSync, gzip } from 'node:zlib';
 
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
+
+// Names that Node does not find in a CommonJS package by itself.
+const { CompressionCodecs, CompressionTypes, KafkaJSNonRetriableError } = kafkajs;
 
 import { decodeSnappy } from './snappy-frames.js';
 
@@ -36,22 +39,33 @@ export const gzipCodec: Codec = {
 };
 
 const snappyCodec: Codec = {
-  compress: async (encoder) => (await import('snappy')).compress(encoder.buffer),
+  compress: async (encoder) => (await native('snappy', () => import('snappy'))).compress(encoder.buffer),
   decompress: async (bytes) => {
-    const snappy = await import('snappy');
+    const snappy = await native('snappy', () => import('snappy'));
     return decodeSnappy(bytes, (block) => snappy.uncompressSync(block) as Buffer);
   },
 };
 
 const lz4Codec: Codec = {
-  compress: async (encoder) => (await import('lz4-napi')).compressFrame(encoder.buffer),
-  decompress: async (bytes) => (await import('lz4-napi')).decompressFrame(bytes),
+  compress: async (encoder) => (await native('lz4-napi', () => import('lz4-napi'))).compressFrame(encoder.buffer),
+  decompress: async (bytes) => (await native('lz4-napi', () => import('lz4-napi'))).decompressFrame(bytes),
 };
 
 const zstdCodec: Codec = {
-  compress: async (encoder) => (await import('zstd-napi')).compress(encoder.buffer),
-  decompress: async (bytes) => (await import('zstd-napi')).decompress(bytes),
+  compress: async (encoder) => (await native('zstd-napi', () => import('zstd-napi'))).compress(encoder.buffer),
+  decompress: async (bytes) => (await native('zstd-napi', () => import('zstd-napi'))).decompress(bytes),
 };
+
+/** Native packages are compiled or fetched for each platform, and on some there is none. */
+export async function native<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const advice = `the package ${name} cannot be loaded, and a record batch is compressed with it`;
+    throw new KafkaJSNonRetriableError(`${advice}: install it for this platform (${message})`);
+  }
+}
 
 /**
  * Codecs of all producers there may be: a batch in one that is not registered is an endless loop of crashes. The native

@@ -1,8 +1,10 @@
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 
+import { elapsedMs, sleep } from '../clock.js';
 import { BacktrailError } from '../errors.js';
 import { withAdmin } from './admin.js';
 import type { KafkaSettings } from './client.js';
+import { translateKafka } from './kafka-error.js';
 import { type FoundTopic, type PlannedTopic, planTopics, topicFaults, type TopicPlanOptions } from './topic-plan.js';
 
 export interface DeployedTopics {
@@ -12,6 +14,8 @@ export interface DeployedTopics {
 
 const CREATE_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
+const WAIT_MAX_MS = 30_000;
+const POLL_MS = 50;
 
 /**
  * Creates the topics that are missing and looks at those that exist; may be run again and by several at once. Never
@@ -23,18 +27,23 @@ export async function deployTopics(settings: KafkaSettings, options: TopicPlanOp
     const before = new Set(await admin.listTopics());
     const missing = planned.filter(({ topic }) => !before.has(topic));
     if (missing.length > 0) await create(admin, missing);
+    await untilServed(admin, missing);
     const existing = planned.filter(({ topic }) => before.has(topic));
     await verify(admin, existing);
     return { created: missing.map(({ topic }) => topic), existing: existing.map(({ topic }) => topic) };
   });
 }
 
-/** Deletes every topic with this prefix. For throw-away topics: an empty prefix is refused. */
+/** Deletes every topic with this prefix, and waits until it is gone. An empty prefix is refused. */
 export async function deleteTopics(settings: KafkaSettings, prefix: string): Promise<string[]> {
   if (prefix === '') throw new BacktrailError('KAFKA_REFUSED', 'topics without a prefix are never deleted');
   return withAdmin(settings, async (admin) => {
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix)).sort();
     if (topics.length > 0) await admin.deleteTopics({ topics });
+    // Brokers list a topic for a while after they agreed to delete it.
+    await until(`topics starting with ${prefix} are deleted`, async () => {
+      return !(await admin.listTopics()).some((topic) => topic.startsWith(prefix));
+    });
     return topics;
   });
 }
@@ -43,7 +52,7 @@ async function create(admin: Admin, topics: readonly PlannedTopic[]): Promise<vo
   // False when somebody else was faster, which is as good.
   await admin.createTopics({
     timeout: CREATE_TIMEOUT_MS,
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: topics.map(({ topic, partitions, config }) => ({
       topic,
       numPartitions: partitions,
@@ -51,6 +60,30 @@ async function create(admin: Admin, topics: readonly PlannedTopic[]): Promise<vo
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
   });
+}
+
+/** Brokers know who leads a partition a moment before the leader itself does. Until then, every request is refused. */
+async function untilServed(admin: Admin, topics: readonly PlannedTopic[]): Promise<void> {
+  for (const { topic } of topics) {
+    await until(`${topic} is served`, async () => {
+      try {
+        await admin.fetchTopicOffsets(topic);
+        return true;
+      } catch (error) {
+        const { code, outcome } = translateKafka(error);
+        if (outcome === 'retry' || code === 'KAFKA_TOPIC_MISSING') return false;
+        throw error;
+      }
+    });
+  }
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const limitMs = elapsedMs() + WAIT_MAX_MS;
+  while (!(await holds())) {
+    if (elapsedMs() > limitMs) throw new BacktrailError('KAFKA_UNREACHABLE', `waited in vain until ${what}`);
+    await sleep(POLL_MS);
+  }
 }
 
 async function verify(admin: Admin, topics: readonly PlannedTopic[]): Promise<void> {
@@ -71,7 +104,7 @@ async function describe(admin: Admin, planned: readonly PlannedTopic[]): Promise
     admin.fetchTopicMetadata({ topics: names }),
     admin.describeConfigs({
       includeSynonyms: false,
-      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+      resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
     }),
   ]);
   const configs = new Map(described.resources.map(({ resourceName, configEntries }) => [resourceName, configEntries]));

@@ -3,6 +3,8 @@ import avro from 'avsc';
 
 import { writerOptions } from './avro-type.js';
 
+type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number];
+
 /** What the registry says of a schema id. Only `avro` and `unusable` are final; the others may change at any time. */
 export type WriterSchema =
   | { readonly kind: 'avro'; readonly type: avro.Type }
@@ -37,7 +39,7 @@ export function parseRegistryUrl(url: string): RegistryAddress {
 }
 
 /** The registry client, with our Avro options and a limit on the time of a request. */
-export function registryClient(url: string): SchemaRegistry {
+export function registryClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS): SchemaRegistry {
   const { base, auth } = parseRegistryUrl(url);
   return new SchemaRegistry(
     {
@@ -45,17 +47,29 @@ export function registryClient(url: string): SchemaRegistry {
       clientId: 'backtrail',
       retry: NO_RETRIES,
       ...(auth === null ? {} : { auth }),
-      middlewares: [
-        () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }) }),
-      ],
+      middlewares: [limitTime(timeoutMs), expectObject],
     },
     { [SchemaType.AVRO]: writerOptions() },
   );
 }
 
+function limitTime(timeoutMs: number): Middleware {
+  return () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: timeoutMs }) });
+}
+
+/** A page of some proxy in between is no answer of a registry: without this it would count as a broken schema. */
+const expectObject: Middleware = () => ({
+  response: async (next) => {
+    const response = await next();
+    const data: unknown = response.data();
+    if (typeof data === 'object' && data !== null) return response;
+    throw Object.assign(new Error(`no registry answers at ${response.request().url()}`), { status: response.status() });
+  },
+});
+
 /** Writer schemas of the registry at this URL (with its path, as in `http://host:port/apis/ccompat/v7`). */
-export function schemaSource(url: string): SchemaSource {
-  const client = registryClient(url);
+export function schemaSource(url: string, timeoutMs = REQUEST_TIMEOUT_MS): SchemaSource {
+  const client = registryClient(url, timeoutMs);
   return {
     async writerSchema(id) {
       try {

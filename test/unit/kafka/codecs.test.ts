@@ -4,7 +4,8 @@ import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
 import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { type Codec, gzipCodec, registerCodecs } from '../../../services/shared/kafka/codecs.js';
+import { type Codec, gzipCodec, native, registerCodecs } from '../../../services/shared/kafka/codecs.js';
+import { translateKafka } from '../../../services/shared/kafka/kafka-error.js';
 import { decodeSnappy } from '../../../services/shared/kafka/snappy-frames.js';
 
 const text = Buffer.from('settled on a flagged release '.repeat(5_000));
@@ -89,5 +90,30 @@ describe('lz4', () => {
     const framed = await lz4.compress({ buffer: text });
     expect(framed.readUInt32LE(0)).toBe(0x184d2204);
     expect((await lz4.decompress(framed)).equals(text)).toBe(true);
+  });
+});
+
+describe('zstd', () => {
+  const zstd = (): Codec => codec(CompressionTypes.ZSTD);
+
+  it('is written and read', async () => {
+    expect((await zstd().decompress(await zstd().compress({ buffer: text }))).equals(text)).toBe(true);
+  });
+
+  it('is read from streams that do not tell their size, as Java writes them', async () => {
+    const frame = '28b52ffd00582d0100e8736574746c6564206f6e206120666c61676765642072656c656173652001000900553901';
+    const expected = 'settled on a flagged release '.repeat(10);
+    expect((await zstd().decompress(Buffer.from(frame, 'hex'))).toString()).toBe(expected);
+  });
+});
+
+describe('a codec whose package is missing on this platform', () => {
+  it('names the package, and is an error that stops instead of one that is tried again for ever', async () => {
+    const load = (): Promise<never> => Promise.reject(new Error('no binding'));
+    const error: unknown = await native('zstd-napi', load).catch((caught: unknown) => caught);
+    expect(translateKafka(error)).toMatchObject({
+      code: 'KAFKA_REFUSED',
+      message: expect.stringMatching(/zstd-napi.*no binding/) as string,
+    });
   });
 });
