@@ -5,11 +5,12 @@ import { askStack } from '../shared/clickhouse/facts-source.js';
 import { dropDatabase, migrate } from '../shared/clickhouse/migrate.js';
 import { elapsedMs, sleep } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
+import { groupBy } from '../shared/core/group.js';
 import type { Stream } from '../shared/core/record.js';
 import { deploySubjects } from '../shared/kafka/deploy-subjects.js';
 import { deleteTopics, deployTopics } from '../shared/kafka/deploy-topics.js';
 import { RecordInvalidError, valueEncoder, type ValueEncoder } from '../shared/kafka/encode.js';
-import { createProducer, type BatchProducer, type OutgoingRecord } from '../shared/kafka/producer.js';
+import { createProducer, type OutgoingRecord } from '../shared/kafka/producer.js';
 import { runScenario } from './run.js';
 import type { Outcome, Scenario, ScenarioRecord } from './scenario.js';
 
@@ -34,13 +35,12 @@ const STORIES_AT_ONCE = 3;
 export async function* outcomesOf(scenarios: readonly Scenario[], run: StackRun): AsyncGenerator<Outcome> {
   const ids = await deploySubjects(run.config.schemaRegistryUrl, { prefix: run.config.kafka.topicPrefix });
   const encoders = new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])]));
-  const producer = await createProducer(run.config.kafka);
   const runId = randomBytes(4).toString('hex');
   const running: Promise<Outcome>[] = [];
   const start = (index: number): void => {
     const scenario = scenarios[index];
     if (scenario === undefined) return;
-    const outcome = tell(scenario, { ...run, producer, encoders, name: `story_${runId}_${index}` });
+    const outcome = tell(scenario, { ...run, encoders, name: `story_${runId}_${index}` });
     outcome.catch(() => undefined); // Awaited below, in its turn.
     running.push(outcome);
   };
@@ -52,12 +52,10 @@ export async function* outcomesOf(scenarios: readonly Scenario[], run: StackRun)
     }
   } finally {
     await Promise.allSettled(running);
-    await producer.close();
   }
 }
 
 interface Telling extends StackRun {
-  readonly producer: BatchProducer;
   readonly encoders: ReadonlyMap<TopicStream, ValueEncoder<TopicRecord[TopicStream]>>;
   /** Of the throw-away database, and of the topics as their prefix. */
   readonly name: string;
@@ -75,35 +73,45 @@ async function tell(scenario: Scenario, telling: Telling): Promise<Outcome> {
   const database = connectClickHouse(config.clickhouse);
   let services: Promise<void> = Promise.resolve();
   try {
-    await Promise.all([
-      deployTopics(config.kafka, { prefix, timestampType: 'CreateTime' }),
-      migrate(config.clickhouse),
-    ]);
+    await allOf([deployTopics(config.kafka, { prefix, timestampType: 'CreateTime' }), migrate(config.clickhouse)]);
     services = telling.runServices(config, signal);
-    const sent = await send(scenario.records, { ...telling, prefix });
+    const sent = await send(scenario.records, { ...telling, config });
     await Promise.race([untilApplied(database, sent, signal), services.then(endedEarly)]);
     return await runScenario(scenario, (question) => askStack(database, question));
   } finally {
     ended.abort();
     await services.catch(() => undefined);
     await database.close();
-    await Promise.all([deleteTopics(config.kafka, prefix), dropDatabase(config.clickhouse)]);
+    // What is left behind is thrown away by name; it must not hide why a story failed.
+    await Promise.allSettled([deleteTopics(config.kafka, prefix), dropDatabase(config.clickhouse)]);
   }
+}
+
+/** Like Promise.all, but everything has ended when it rejects: what is cleaned up next is not still being made. */
+async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** Sends the records in their order, and returns how many each topic got. */
 async function send(
   records: readonly ScenarioRecord[],
-  { producer, encoders, prefix }: Telling & { readonly prefix: string },
+  { config, encoders }: Pick<Telling, 'config' | 'encoders'>,
 ): Promise<Map<string, number>> {
-  const outgoing = new Map<string, OutgoingRecord[]>();
-  for (const record of records) {
-    const topic = topicName(record.stream, prefix);
-    const list = outgoing.get(topic) ?? [];
-    list.push(outgoingRecord(record, encoders));
-    outgoing.set(topic, list);
+  const outgoing = groupBy(records, ({ stream }) => topicName(stream, config.kafka.topicPrefix));
+  // A producer of its own: one that has ever sent to a topic keeps asking for it after it is deleted.
+  const producer = await createProducer(config.kafka);
+  try {
+    for (const [topic, list] of outgoing) {
+      await producer.send(
+        topic,
+        list.map((record) => outgoingRecord(record, encoders)),
+      );
+    }
+  } finally {
+    await producer.close();
   }
-  await Promise.all([...outgoing].map(([topic, list]) => producer.send(topic, list)));
   return new Map([...outgoing].map(([topic, list]) => [topic, list.length]));
 }
 
