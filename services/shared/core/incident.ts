@@ -1,7 +1,7 @@
 import { coveredActivations, coversTime, type Flag } from './flags.js';
 import { sortedIds } from './order.js';
 import type { ModelView } from './release-log.js';
-import { contains, intersection, MICROS_PER_MS, overlaps } from './time.js';
+import { contains, MICROS_PER_MS, overlaps } from './time.js';
 import { activationsOfRelease, trafficAt, type Activation, type Timeline } from './timeline.js';
 import type { Trail } from './trail.js';
 
@@ -83,7 +83,7 @@ function recoveredAt(view: ModelView, flags: readonly Flag[], covered: readonly 
   const starts = covered.flatMap((activation) =>
     flags.flatMap((flag) => {
       const at = Math.max(activation.from, flag.span.from ?? activation.from);
-      return coversTime(flag, activation, at) && intersection(flag.span, activation) !== null ? [at] : [];
+      return coversTime(flag, activation, at) ? [at] : [];
     }),
   );
   if (starts.length === 0) return null;
