@@ -44,7 +44,7 @@ export class ModelAsker {
   }
 
   async ask(question: Question): Promise<Answer> {
-    if (!('model' in question) || question.model === undefined) throw new TypeError('only questions about a model');
+    if (!('model' in question)) throw new TypeError('only questions about a model');
     return answer(await this.#trail(question.model), question);
   }
 
