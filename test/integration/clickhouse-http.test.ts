@@ -248,6 +248,36 @@ describe('side by side', () => {
     expect([late.status, late.headers.get('x-clickhouse-exception-code')]).toEqual([408, '159']);
   });
 
+  test('many at once, some of whose clients go away: each of the others gets its own answer, whole', async () => {
+    const wrong: string[] = [];
+    const expected = async (answer: Promise<string>, right: string | number): Promise<void> => {
+      const found = await answer;
+      if (typeof right === 'number' ? found.length !== right : found !== right) wrong.push(found.slice(0, 200));
+    };
+    const requests: ((worker: number) => Promise<unknown>)[] = [
+      (worker) => {
+        const parameters = `max_block_size=${String(1000 + worker)}&param_x=${String(worker)}`;
+        const ask = text("SELECT getSetting('max_block_size'), {x:UInt32}", parameters);
+        return expected(ask, `${String(1000 + worker)}\t${String(worker)}\n`);
+      },
+      () =>
+        fetch(server.url, {
+          method: 'POST',
+          body: 'SELECT number FROM numbers(50000000)',
+          signal: AbortSignal.timeout(15),
+        })
+          .then((answer) => answer.text())
+          .catch(() => ''),
+      () => expected(text('SELECT sum(number) FROM numbers(1000000)'), '499999500000\n'),
+      () => expected(text('SELECT number FROM numbers(300000)'), 1_988_890),
+    ];
+    const work = async (worker: number): Promise<void> => {
+      for (let i = 0; i < 20; i++) await requests[(worker + i) % requests.length]?.(worker);
+    };
+    await Promise.all(Array.from({ length: 24 }, (_, worker) => work(worker)));
+    expect(wrong).toEqual([]);
+  });
+
   test('a client that stops reading in the middle stops the query', async () => {
     const response = await fetch(
       `${server.url}/?query=${encodeURIComponent('SELECT number FROM numbers(100000000000)')}`,

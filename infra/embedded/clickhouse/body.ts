@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, unlinkSync, writeFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -130,8 +130,11 @@ export class Spool {
     return this.#store(Buffer.alloc(0), body);
   }
 
-  read(path: string): Body {
-    return new Body(createReadStream(path));
+  /** Reads a file for the last time: its name is gone at once. */
+  consume(path: string): Body {
+    const fd = openSync(path, 'r');
+    this.remove(path);
+    return new Body(createReadStream('', { fd }));
   }
 
   async #store(head: Buffer, body: Body): Promise<string> {

@@ -213,8 +213,10 @@ export class Handler {
         `SELECT raw FROM file(${quoteString(packed)}, 'RawBLOB', 'raw String', ${quoteString(encoding)}) ` +
           `INTO OUTFILE ${quoteString(plain)} TRUNCATE FORMAT RawBLOB SETTINGS max_memory_usage = ${String(4 * ENGINE_UNPACKED_BYTES_MAX)}`,
       );
-      const body = spool.read(plain);
-      return body;
+      return spool.consume(plain);
+    } catch (error) {
+      spool.remove(plain);
+      throw error;
     } finally {
       connection.close();
       spool.remove(packed);

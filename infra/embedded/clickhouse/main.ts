@@ -48,7 +48,6 @@ function runAgain(threads: number): void {
 
 async function serve(flags: Flags): Promise<void> {
   const server = await startClickHouseServer(flags);
-  process.stdout.write(`clickhouse ready at ${server.url}\n`);
   const stop = (signal: string): void => {
     process.stderr.write(`clickhouse: ${signal}, finishing what runs\n`);
     void server.close().then(() => process.exit(0));
@@ -57,6 +56,8 @@ async function serve(flags: Flags): Promise<void> {
   process.once('SIGINT', stop);
   // The process that stands in for us was killed outright: nobody could stop us any more.
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  // Last: whoever reads this line may send a signal at once.
+  process.stdout.write(`clickhouse ready at ${server.url}\n`);
 }
 
 const flags = readFlags(process.argv.slice(2));

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 
 const DRAIN_BYTES = 64 * 1024;
+const PROBE_EVERY_MS = 20;
 
 /**
  * Named pipes through which the engine hands over results as it makes them (`INTO OUTFILE 'pipe'`): any format, bounded memory,
@@ -17,65 +18,75 @@ export class Pipes {
     execFileSync('mkfifo', ['-m', '600', ...this.#free]);
   }
 
-  /** There are as many pipes as statements that may run at once. */
-  open(): ResultPipe {
+  /** Null: none is free. */
+  open(): ResultPipe | null {
     const path = this.#free.pop();
-    if (path === undefined) throw new Error('no pipe is free: more statements run than were allowed for');
-    return new ResultPipe(path, () => this.#free.push(path));
+    return path === undefined ? null : new ResultPipe(path, () => this.#free.push(path));
   }
 }
 
+/** One result on its way. Whoever opened it calls finish() when the engine is done, well or not. */
 export class ResultPipe {
   readonly path: string;
   readonly socket: Socket;
-  /** Everything was read, or we stopped reading. */
-  readonly closed: Promise<void>;
   readonly #fd: number;
-  #release: (() => void) | null;
-  #keeper: number | null;
+  readonly #keeper: number;
+  readonly #giveBack: () => void;
 
-  constructor(path: string, release: () => void) {
+  constructor(path: string, giveBack: () => void) {
     this.path = path;
-    this.#release = release;
+    this.#giveBack = giveBack;
     // Read and write at once: while this is open, the engine's open() never waits for a reader and we never see an early end.
     this.#keeper = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.socket = new Socket({ fd: this.#fd, readable: true, writable: false });
-    // 'close' follows.
+    // The engine's own error tells more.
     this.socket.on('error', () => undefined);
-    this.closed = new Promise((resolve) => {
-      this.socket.once('close', () => {
-        this.finish();
-        this.#giveBack();
-        resolve();
-      });
-    });
   }
 
-  /** The engine has written its last byte: what is in the pipe is followed by the end. */
-  finish(): void {
-    if (this.#keeper === null) return;
-    closeSync(this.#keeper);
-    this.#keeper = null;
-  }
-
-  /** After finish(): what is left, at once. It is at most what a pipe holds, and saves a short query a turn of the event loop. */
-  drain(): Buffer[] {
+  /**
+   * The engine has written its last byte: gives what nobody read yet, at once and in order, and ends the reading. It is little:
+   * what the socket held while it was paused, and what a pipe holds.
+   */
+  finish(): Buffer[] {
+    const { socket } = this;
+    socket.removeAllListeners('data');
     const chunks: Buffer[] = [];
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(DRAIN_BYTES);
-      const length = readSync(this.#fd, chunk);
-      if (length === 0) break;
-      chunks.push(chunk.subarray(0, length));
+    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
+      chunks.push(chunk);
     }
-    this.socket.destroy();
-    // Nobody reads here any more, so the name may be used again before the descriptor is really closed.
-    this.#giveBack();
+    if (!socket.destroyed) readAvailable(this.#fd, chunks);
+    socket.destroy();
+    const probe = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
+    closeSync(this.#keeper);
+    this.#retire(probe);
     return chunks;
   }
 
-  #giveBack(): void {
-    this.#release?.();
-    this.#release = null;
+  /** After an error the engine may hold its end a little longer: a pipe with a writer would leak into the next result. */
+  #retire(probe: number): void {
+    if (readAvailable(probe, []) === 'end') {
+      closeSync(probe);
+      this.#giveBack();
+    } else {
+      setTimeout(() => {
+        this.#retire(probe);
+      }, PROBE_EVERY_MS).unref();
+    }
+  }
+}
+
+/** 'end': nobody has it open for writing any more. */
+function readAvailable(fd: number, chunks: Buffer[]): 'end' | 'open' {
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(DRAIN_BYTES);
+    try {
+      const length = readSync(fd, chunk);
+      if (length === 0) return 'end';
+      chunks.push(chunk.subarray(0, length));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 'open';
+      throw error;
+    }
   }
 }

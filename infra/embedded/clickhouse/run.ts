@@ -44,31 +44,27 @@ function preamble(request: QueryRequest, tag: string | null): string {
 
 /** SELECT and its like: rows flow to the client while the engine makes them. */
 export async function runRead(shop: Workshop, job: Job, statement: Statement & { kind: 'read' }): Promise<void> {
-  if (job.request.waitEndOfQuery) {
+  const pipe = job.request.waitEndOfQuery ? null : shop.pipes.open();
+  if (pipe === null) {
     await runReadToFile(shop, job, statement);
     return;
   }
-  const pipe = shop.pipes.open();
+  const { reply, signal } = job;
   pipe.socket.on('data', (chunk: Buffer) => {
-    if (job.signal.aborted || job.reply.write(chunk)) return;
+    if (signal.aborted || reply.write(chunk)) return;
     pipe.socket.pause();
-    job.reply.whenWritable(() => pipe.socket.resume());
+    reply.whenWritable(() => pipe.socket.resume());
   });
   // A paused pipe would hold the engine, and with it the KILL.
-  job.signal.addEventListener('abort', () => pipe.socket.resume(), { once: true });
+  signal.addEventListener('abort', () => pipe.socket.resume(), { once: true });
   let result: EngineResult;
   try {
     result = await stoppable(shop, job, sendInto(job, statement, pipe.path));
-  } catch (error) {
-    pipe.finish();
-    if (!job.reply.streaming) pipe.socket.destroy();
-    await pipe.closed;
-    throw error;
+  } finally {
+    const rest = pipe.finish();
+    if (!signal.aborted) for (const chunk of rest) reply.write(chunk);
   }
-  pipe.finish();
-  if (job.reply.streaming) await pipe.closed;
-  else for (const chunk of pipe.drain()) job.reply.write(chunk);
-  job.reply.end(result);
+  reply.end(result);
 }
 
 /** `wait_end_of_query=1`: nothing is sent before the statement has ended well. */

@@ -61,7 +61,8 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
     const handler = new Handler({
       engine,
       named,
-      pipes: new Pipes(folder, reads),
+      // Some more than can be in use: one that a stopped statement left is free a moment later.
+      pipes: new Pipes(folder, reads + 8),
       spool: new Spool(folder, { bytesMax: options.bodyBytesMax ?? BODY_BYTES_DEFAULT }),
       reads: new Gate({ width: reads, queueMax }),
       inserts: new Gate({ width: inserts, queueMax }),
