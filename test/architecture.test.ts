@@ -33,8 +33,9 @@ function sources(folder: string): Source[] {
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);
       const text = readFileSync(file, 'utf8');
-      const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, specifier = '']) =>
-        specifier.startsWith('.') ? relative(root, resolve(dirname(file), specifier)) : specifier,
+      const imports = [...text.matchAll(/(?:from|import|require(?:\.resolve)?)\s*\(?\s*'([^']+)'/g)].map(
+        ([, specifier = '']) =>
+          specifier.startsWith('.') ? relative(root, resolve(dirname(file), specifier)) : specifier,
       );
       return { path: relative(root, file), text, imports };
     });
@@ -122,7 +123,9 @@ describe('the house', () => {
   });
 
   it('has no barrels and no names that say nothing', () => {
-    const named = files.map(({ path }) => path).filter((path) => /(^|\/)(index|utils?|helpers?|manager|common)[./]/.test(path));
+    const named = files
+      .map(({ path }) => path)
+      .filter((path) => /(^|\/)(index|utils?|helpers?|manager|common)[./]/.test(path));
     expect(named).toEqual([]);
   });
 });

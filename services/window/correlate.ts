@@ -42,7 +42,8 @@ async function writeModel(
   const trail = Trail.of(facts, knownAtMs, settings);
   const windows = windowsOf(trail, modelId);
   const incidents = trail.view(modelId).everFlagged.flatMap((release) => incidentOf(trail, modelId, release) ?? []);
-  const records = Object.values(facts).reduce((sum, list) => sum + list.length, 0);
+  const { releases, inferences, proofs, payments, agents } = facts;
+  const records = releases.length + inferences.length + proofs.length + payments.length + agents.length;
   const knowledge = { modelId, knownAtMs, records };
   return (
     (await revise(database, WINDOWS, { ...knowledge, said: windows.map(windowRow) })) +

@@ -273,14 +273,15 @@ describe('records', () => {
 });
 
 describe('batches', () => {
-  it('of every codec are read', async () => {
+  it('of every codec we write are read', async () => {
     const prefix = `${run}codecs.`;
     await deployTopics(settings, { prefix });
     const topic = topicName('releases', prefix);
     const raw = kafkaClient(settings).producer();
     await raw.connect();
-    const { None, GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
-    const codecs = [None, GZIP, Snappy, LZ4, ZSTD];
+    // All that we write; zstd is only read (test/unit/kafka/codecs.test.ts).
+    const { None, GZIP, Snappy, LZ4 } = CompressionTypes;
+    const codecs = [None, GZIP, Snappy, LZ4];
     try {
       for (const compression of codecs) {
         await raw.send({ topic, compression, messages: [{ key: 'k', value: `codec ${compression} `.repeat(1_000) }] });
