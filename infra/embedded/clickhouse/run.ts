@@ -198,8 +198,9 @@ async function runText(
 /** Runs it, and stops it when the client goes away. The promise settles when the engine is really done. */
 async function stoppable(shop: Workshop, job: Job, running: Promise<EngineResult>): Promise<EngineResult> {
   let settled = false;
+  let killing: Promise<void> | null = null;
   const stop = (): void => {
-    void killUntil(shop.engine, job.tag, () => settled);
+    killing ??= killUntil(shop.engine, job.tag, () => settled);
   };
   if (job.signal.aborted) stop();
   else job.signal.addEventListener('abort', stop, { once: true });
@@ -210,6 +211,8 @@ async function stoppable(shop: Workshop, job: Job, running: Promise<EngineResult
   } finally {
     settled = true;
     job.signal.removeEventListener('abort', stop);
+    // Its connection must be closed before the engine may be.
+    await (killing as Promise<void> | null);
   }
 }
 
