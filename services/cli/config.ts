@@ -4,6 +4,7 @@ import type { CliContext } from './context.js';
 /** `backtrail config check` (SPEC 11). */
 export function registerConfig(program: Command, context: CliContext): void {
   const config = program.command('config').description('the configuration that commands and services use');
+  config.addHelpText('after', EXAMPLES);
   config
     .command('check')
     .description('read all environment variables and report every problem together; exit 2 if there is one')

@@ -30,7 +30,7 @@ const STORY_AGO_MS = 60_000;
 
 export async function demo(options: DemoOptions, context: CliContext): Promise<void> {
   const clock = new StageClock();
-  const trail = await clock.stage('generate', () => prepare(options));
+  const trail = await clock.stage(options.file === null ? 'generate' : 'read', () => prepare(options));
   if (options.write !== null) {
     await write(options.write, trail.records, context);
     return;
@@ -118,7 +118,8 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     count,
   );
   const knownAtMs = await greatestAppendTime(database);
-  const asker = new ModelAsker(database, knownAtMs, trailSettings(config));
+  const settings = trailSettings(config);
+  const asker = new ModelAsker(database, knownAtMs, settings);
   const models: Report['models'][number][] = [];
   const differences: Difference[] = [];
   await clock.stage('ask', async () => {
@@ -134,11 +135,13 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     }
   });
   const unknown = { ...(await gatherUnknown(database, trail.models)), dead_letters: await deadLetters(database, sent) };
-  const checks = await clock.stage('check', async () =>
-    trail.truth === null
+  const { truth } = trail;
+  const checks =
+    truth === null
       ? null
-      : checkTruth({ database, knownAtMs, settings: trailSettings(config) }, trail.truth, { unknown, differences }),
-  );
+      : await clock.stage('check', () =>
+          checkTruth({ database, knownAtMs, settings }, truth, { unknown, differences }),
+        );
   return {
     known_at: isoFromMs(knownAtMs),
     sent: Object.fromEntries(sent.map(({ stream, records }) => [stream, records])),

@@ -15,10 +15,16 @@ export function registerDown(program: Command, context: CliContext): void {
     .option('--dir <folder>', 'the folder given to `up` (BACKTRAIL_HOME; default: .backtrail)')
     .option('--delete', 'also remove all its topics, schemas, tables and logs')
     .option('--json', 'print {"stopped": [names], "deleted": true|false}')
+    .addHelpText('after', EXAMPLES)
     .action(async (options: DownOptions) => {
       await down(context, options);
     });
 }
+
+const EXAMPLES = `
+Examples:
+  $ backtrail down
+  $ backtrail down --delete     next time from nothing`;
 
 async function down(context: CliContext, options: DownOptions): Promise<void> {
   const { stopStack } = await import('../../infra/embedded/stop.js');

@@ -30,7 +30,8 @@ export async function runProgram(args: readonly string[], context: CliContext): 
   }
 }
 
-function buildProgram(context: CliContext): Command {
+/** Separate from running it, so that a test can walk through all commands. */
+export function buildProgram(context: CliContext): Command {
   const program = new Command('backtrail')
     .description('Makes the path backward of a model rollback completely visible, and provable.')
     .version(version(), '-V, --version', 'print the version')

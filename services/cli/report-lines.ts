@@ -15,6 +15,8 @@ export type Emphasis = (tone: 'title' | 'bad' | 'good' | 'quiet', text: string) 
 /** So many ids of a list are named in a report; the command that lists all of them stands beside. */
 const NAMED_MAX = 4;
 const ALERTS_MAX = 6;
+/** Where the answers to the five questions begin. */
+const MARGIN = ' '.repeat(30);
 
 /** The incident report for the person on call: worst first, then what happened, then what is not known. */
 export function reportLines(report: Report, emphasis: Emphasis): string[] {
@@ -101,14 +103,18 @@ function incidentLines(report: IncidentReport, { asset }: Report, emphasis: Emph
       `  Incident ${printable(release)}: ${state}${activations === '' ? '' : `, activations ${activations}`}`,
     ),
     `    contained at ${incident.contained_at ?? '-'}, recovered at ${incident.recovered_at ?? '-'}`,
-    `    under a flag: ${grouped(taint.certain.length)} requests for certain, ${grouped(taint.possible.length)} possibly; settled for them ${money(taint.amount.tainted)} for certain, ${money(taint.amount.possible)} possibly`,
+    `    under a flag for certain: ${grouped(taint.certain.length)} requests, settled for ${money(taint.amount.tainted)}`,
+    `    under a flag possibly:    ${grouped(taint.possible.length)} requests, settled for ${money(taint.amount.possible)}`,
     `    1 Which release served?   ${servedSentence(report)}`,
     ...(report.example === null ? [] : [`      such as ${exampleSentence(report)}`]),
     `    2 Which Blob ID?          ${blobSentence(report)}`,
     `    3 Which proof path?       ${proofSentence(report)}`,
     ...report.agents.flatMap((agents) => agentLines(agents, agents.activation).map((line) => `    ${line}`)),
-    `    5 Which payments?         ${payments.settled_while_active.length} settled while it was active; ${payments.settled_for_work.length} for its work (${money(payments.amount.work)}), ${payments.late.length} of them late (${money(payments.amount.late)}); ${payments.possible.length} possibly (${money(payments.amount.possible)})`,
-    `                              ${command('payments')}`,
+    `    5 Which payments?         ${grouped(payments.settled_while_active.length)} settled while it was active`,
+    `${MARGIN}${grouped(payments.settled_for_work.length)} settled for its work: ${money(payments.amount.work)}`,
+    `${MARGIN}${grouped(payments.late.length)} of these late: ${money(payments.amount.late)}`,
+    `${MARGIN}${grouped(payments.possible.length)} more possibly; parts that could be its work: ${money(payments.amount.possible)}`,
+    `${MARGIN}${command('payments')}`,
     ...alertLines(report.alerts).map((line) => `    ${line}`),
   ];
 }
@@ -152,11 +158,12 @@ function agentLines(agents: AgentsAnswer, activation: number): string[] {
   const of = (list: readonly { readonly agent: string }[]): string[] => list.map(({ agent }) => agent);
   const heading = `4 Which agents?           `;
   const blanks = ' '.repeat(heading.length);
-  return [
+  const lines = [
     `${heading}activation ${activation}: ${agents.changed.length} changed, ${agents.delayed.length} later, ${agents.excluded.length} exposed or changed without a link, ${agents.secondary.length} at second hand`,
     `${blanks}of the changed ${agents.persisting.length} persist${names(agents.persisting)}, ${agents.reverted.length} reverted${names(of(agents.reverted))},`,
     `${blanks}${agents.relapsed.length} relapsed${names(of(agents.relapsed))}, ${agents.unknown.length} unknown${names(agents.unknown)}`,
   ];
+  return agents.changed.length === 0 ? lines.slice(0, 1) : lines;
 }
 
 function alertLines(alerts: readonly AlertAnswer[]): string[] {

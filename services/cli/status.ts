@@ -13,6 +13,7 @@ export function registerStatus(program: Command, context: CliContext): void {
     )
     .option('--dir <folder>', 'the folder given to `up` (BACKTRAIL_HOME; default: .backtrail)')
     .option('--json', 'as JSON')
+    .addHelpText('after', EXAMPLES)
     .action(async (options: { dir?: string; json?: boolean }) => {
       const { stackStatus } = await import('../../infra/embedded/status.js');
       const status = await stackStatus(stackHome(context.env, options.dir), context.env);
@@ -23,6 +24,11 @@ export function registerStatus(program: Command, context: CliContext): void {
       if (!status.allReady) context.endWith(EXIT.failure);
     });
 }
+
+const EXAMPLES = `
+Examples:
+  $ backtrail status
+  $ backtrail status --json     {"kafka": {"brokers", "state"}, "registry": {"url", "state"}, "clickhouse": ...}`;
 
 /** The shape that scripts rely on. `brokers` and `url` can be used as KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL. */
 export function statusJson(status: StackStatus): unknown {
