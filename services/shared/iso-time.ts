@@ -10,7 +10,8 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}
 export function microsFromIso(text: string): number | null {
   const match = ISO.exec(text.trim());
   if (!match) return null;
-  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] = match;
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
+    match;
   const wallMs = Date.UTC(+year, +month - 1, +day, +hour, +minute, +second);
   const asWritten = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
   if (Number.isNaN(wallMs) || new Date(wallMs).toISOString().slice(0, 19) !== asWritten) return null;
