@@ -7,7 +7,7 @@ import { gapRow } from './gaps.js';
 import { Lane } from './lane.js';
 import { applyBatch, type LoopParts } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
-import type { Assigned, Batch, GroupConsumer, LogEnds } from './ports.js';
+import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds } from './ports.js';
 import { Progress } from './progress.js';
 import { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
@@ -37,7 +37,6 @@ export class Instance<S extends Stream> {
   readonly #sweeper: Sweeper;
   readonly #loop: LoopParts<S>;
   #waitsFor: string | null = 'the releases topic';
-  #started = false;
 
   constructor(parts: InstanceParts<S>) {
     this.#parts = parts;
@@ -88,24 +87,35 @@ export class Instance<S extends Stream> {
     return this.#waitsFor === null ? null : `waits for ${this.#waitsFor}`;
   }
 
-  /** Resolves once it knows all releases there were and is a member of its group. */
+  /** Resolves once it knows all releases there were and is a member of its group, or when its end has begun. */
   async start(): Promise<void> {
     const { definition, consumer, retry, fail } = this.#parts;
-    if (definition.readsReleases) {
-      await retrying(() => this.#releases.start(), retry);
-    }
+    const handlers: ConsumerHandlers = {
+      assigned: (partitions) => this.#take(partitions),
+      batch: (batch, signal) => this.#apply(batch, signal),
+      crashed: fail,
+    };
+    if (definition.readsReleases) await this.#starting(() => retrying(() => this.#releases.start(), retry));
+    if (retry.signal.aborted) return;
     this.#waitsFor = 'its consumer group';
-    await retrying(
-      () =>
-        consumer.start({
-          assigned: (partitions) => this.#take(partitions),
-          batch: (batch, signal) => this.#apply(batch, signal),
-          crashed: fail,
-        }),
-      retry,
+    await this.#starting(() => retrying(() => consumer.start(handlers), retry));
+    if (!retry.signal.aborted) this.#waitsFor = null;
+  }
+
+  /**
+   * Waits for a start, but not for long once the end has begun. A moment it does get: a member that goes away in the
+   * middle of joining is waited for by its whole group.
+   */
+  async #starting(start: () => Promise<void>): Promise<void> {
+    const started = new AbortController();
+    const done = start().finally(() => {
+      started.abort();
+    });
+    const { signal } = this.#parts.retry;
+    const givenUp = untilAborted(AbortSignal.any([signal, started.signal])).then(() =>
+      sleep(LEAVING_MS, started.signal),
     );
-    this.#started = true;
-    this.#waitsFor = null;
+    await Promise.race([done, givenUp.then(() => (signal.aborted ? undefined : done))]);
   }
 
   /** Looks at the ends of its partitions until the signal aborts. */
@@ -119,11 +129,9 @@ export class Instance<S extends Stream> {
 
   async stop(): Promise<void> {
     this.#waitsFor = 'its end';
-    const { consumer, releasesConsumer, definition } = this.#parts;
-    await Promise.allSettled([
-      ...(this.#started ? [consumer.stop()] : []),
-      ...(definition.readsReleases ? [releasesConsumer.stop()] : []),
-    ]);
+    const { consumer, releasesConsumer } = this.#parts;
+    // Also those that never came to start: a connection that is left open keeps the process alive.
+    await Promise.allSettled([consumer.stop(), releasesConsumer.stop()]);
     await this.#progress.flush().catch(() => undefined);
   }
 
@@ -188,4 +196,15 @@ export class Instance<S extends Stream> {
       return givenUp.has(record.offset.toString()) ? { record, code: 'SCHEMA_UNKNOWN', reason } : null;
     };
   }
+}
+
+const LEAVING_MS = 3_000;
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
 }
