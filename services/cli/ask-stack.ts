@@ -1,13 +1,13 @@
 import type { Answer, Question } from '../shared/core/question.js';
 import { connectClickHouse } from '../shared/clickhouse/client.js';
 import { askStack } from '../shared/clickhouse/facts-source.js';
+import { trailSettings } from '../shared/config.js';
 import type { CliContext } from './context.js';
-import { trailSettings } from './gather-report.js';
-import { configWithStack } from './stack-config.js';
+import { readerConfig } from './stack-config.js';
 
 /** Asks ClickHouse, and closes the connection. */
 export async function askOnStack(question: Question, context: CliContext): Promise<Answer> {
-  const config = await configWithStack(context);
+  const config = await readerConfig(context);
   const database = connectClickHouse(config.clickhouse);
   try {
     return await askStack(database, question, trailSettings(config));

@@ -11,20 +11,10 @@ import type {
   WindowAnswer,
 } from '../demo/incident-report.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import type { Config } from '../shared/config.js';
 import { FactsSource } from '../shared/clickhouse/facts-source.js';
 import { answer } from '../shared/core/answer.js';
 import type { Answer, Question } from '../shared/core/question.js';
-import { MICROS_PER_MS } from '../shared/core/time.js';
 import { Trail, type TrailSettings } from '../shared/core/trail.js';
-
-/** What an operator may have configured of SPEC 6. */
-export function trailSettings({ limits }: Config): TrailSettings {
-  return {
-    proofDeadlineMicros: limits.proofDeadlineMs * MICROS_PER_MS,
-    agentDelayMicros: limits.agentDelayMs * MICROS_PER_MS,
-  };
-}
 
 /**
  * Reads the facts of a model once and keeps what is joined of them: a report asks dozens of questions about each. As

@@ -1,7 +1,7 @@
 import { endpointEnv, type Endpoints } from '../../infra/embedded/endpoints.js';
 import { stackHome } from '../../infra/embedded/home.js';
-import { ensureStack } from '../../infra/embedded/stack.js';
-import { loadConfig, type Config } from '../shared/config.js';
+import { ensureStack, resolveEndpoints } from '../../infra/embedded/stack.js';
+import { loadConfig, loadReaderConfig, type Config, type ReaderConfig } from '../shared/config.js';
 import { say, type CliContext } from './context.js';
 import { stackContents } from './stack-contents.js';
 
@@ -26,4 +26,11 @@ export async function configWithStack(context: CliContext): Promise<Config> {
 
 export function configAt(context: CliContext, endpoints: Endpoints): Config {
   return loadConfig({ ...context.env, ...endpointEnv(endpoints) });
+}
+
+/** For a question: any ClickHouse that is named or running will do; only without one the embedded stack is started. */
+export async function readerConfig(context: CliContext): Promise<ReaderConfig> {
+  const { clickhouse } = resolveEndpoints(context.env, stackHome(context.env));
+  if (clickhouse === null) return configWithStack(context);
+  return loadReaderConfig({ ...context.env, CLICKHOUSE_URL: clickhouse.address });
 }

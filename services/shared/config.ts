@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { MICROS_PER_MS } from './core/time.js';
+import type { TrailSettings } from './core/trail.js';
 import { BacktrailError } from './errors.js';
 
 /** Bounds of the services. Every one has a variable, so that an operator can move it without a new build. */
@@ -115,17 +117,31 @@ const environment = z.object({
   AGENT_DELAY_MS: whole(0).default(7 * DAY_MS),
 });
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Reads the whole configuration from environment variables; a variable that is empty counts as not set. Throws
  * CONFIG_INVALID with one line for every variable that is wrong.
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(env: Environment): Config {
+  return configOf(parse(environment, env));
+}
+
+/** What a question needs: ClickHouse alone. Throws as `loadConfig` does. */
+export type ReaderConfig = Pick<Config, 'clickhouse' | 'limits'>;
+
+export function loadReaderConfig(env: Environment): ReaderConfig {
+  const parsed = parse(environment.omit({ KAFKA_BROKERS: true, SCHEMA_REGISTRY_URL: true }), env);
+  return { clickhouse: clickHouseOf(parsed), limits: limitsOf(parsed) };
+}
+
+function parse<T>(schema: z.ZodType<T>, env: Environment): T {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = environment.safeParse(given);
+  const parsed = schema.safeParse(given);
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
   problems.push(...saslProblems(given));
   if (!parsed.success || problems.length > 0) throw new BacktrailError('CONFIG_INVALID', problems.join('\n'));
-  return configOf(parsed.data);
+  return parsed.data;
 }
 
 function saslProblems(given: Record<string, string | undefined>): string[] {
@@ -137,7 +153,7 @@ function saslProblems(given: Record<string, string | undefined>): string[] {
     .map((name) => `${name} is missing while ${set.join(' and ')} is set`);
 }
 
-function configOf(env: z.infer<typeof environment>): Config {
+function configOf(env: Parsed): Config {
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = env;
   return {
     kafka: {
@@ -148,26 +164,44 @@ function configOf(env: z.infer<typeof environment>): Config {
       topicPrefix: env.TOPIC_PREFIX,
     },
     schemaRegistryUrl: env.SCHEMA_REGISTRY_URL,
-    clickhouse: {
-      url: env.CLICKHOUSE_URL,
-      user: env.CLICKHOUSE_USER,
-      password: env.CLICKHOUSE_PASSWORD,
-      database: env.CLICKHOUSE_DATABASE,
-    },
+    clickhouse: clickHouseOf(env),
     logLevel: env.LOG_LEVEL,
     host: env.HOST,
     port: env.PORT,
-    limits: {
-      batchRowsMax: env.BATCH_ROWS_MAX,
-      sweepRowsMax: env.SWEEP_ROWS_MAX,
-      deadLetterRunMax: env.DEAD_LETTER_RUN_MAX,
-      unknownSchemaWaitMs: env.UNKNOWN_SCHEMA_WAIT_MS,
-      releasesWaitMs: env.RELEASES_WAIT_MS,
-      retryInitialMs: env.RETRY_INITIAL_MS,
-      retryMaxMs: env.RETRY_MAX_MS,
-      idleCheckMs: env.IDLE_CHECK_MS,
-      proofDeadlineMs: env.PROOF_DEADLINE_MS,
-      agentDelayMs: env.AGENT_DELAY_MS,
-    },
+    limits: limitsOf(env),
+  };
+}
+
+type Parsed = z.infer<typeof environment>;
+
+function clickHouseOf(env: Omit<Parsed, 'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL'>): ClickHouseConfig {
+  return {
+    url: env.CLICKHOUSE_URL,
+    user: env.CLICKHOUSE_USER,
+    password: env.CLICKHOUSE_PASSWORD,
+    database: env.CLICKHOUSE_DATABASE,
+  };
+}
+
+function limitsOf(env: Omit<Parsed, 'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL'>): Limits {
+  return {
+    batchRowsMax: env.BATCH_ROWS_MAX,
+    sweepRowsMax: env.SWEEP_ROWS_MAX,
+    deadLetterRunMax: env.DEAD_LETTER_RUN_MAX,
+    unknownSchemaWaitMs: env.UNKNOWN_SCHEMA_WAIT_MS,
+    releasesWaitMs: env.RELEASES_WAIT_MS,
+    retryInitialMs: env.RETRY_INITIAL_MS,
+    retryMaxMs: env.RETRY_MAX_MS,
+    idleCheckMs: env.IDLE_CHECK_MS,
+    proofDeadlineMs: env.PROOF_DEADLINE_MS,
+    agentDelayMs: env.AGENT_DELAY_MS,
+  };
+}
+
+/** What the core takes of the limits. */
+export function trailSettings({ limits }: Pick<Config, 'limits'>): TrailSettings {
+  return {
+    proofDeadlineMicros: limits.proofDeadlineMs * MICROS_PER_MS,
+    agentDelayMicros: limits.agentDelayMs * MICROS_PER_MS,
   };
 }

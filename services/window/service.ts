@@ -1,6 +1,6 @@
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs, now, sleep } from '../shared/clock.js';
-import type { Config } from '../shared/config.js';
+import { trailSettings, type Config } from '../shared/config.js';
 import { MICROS_PER_MS } from '../shared/core/time.js';
 import type { BacktrailError } from '../shared/errors.js';
 import type { Logger } from '../shared/log.js';
@@ -27,10 +27,7 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     metrics,
   );
   log.info({ port: health.port }, 'ready');
-  const settings = {
-    proofDeadlineMicros: config.limits.proofDeadlineMs * MICROS_PER_MS,
-    agentDelayMicros: config.limits.agentDelayMs * MICROS_PER_MS,
-  };
+  const settings = trailSettings(config);
   const retry = {
     initialMs: config.limits.retryInitialMs,
     maxMs: config.limits.retryMaxMs,

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { checkTruth } from '../../services/cli/check-truth.js';
 import type { CliContext } from '../../services/cli/context.js';
 import { EXIT, exitCodeOf } from '../../services/cli/exit.js';
-import { trailSettings } from '../../services/cli/gather-report.js';
 import { runProgram } from '../../services/cli/program.js';
 import { sendTrail } from '../../services/cli/send-trail.js';
 import { migrateAll } from '../../services/cli/stack-contents.js';
@@ -18,7 +17,7 @@ import { runServices } from '../../services/scenario/services.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { greatestAppendTime } from '../../services/shared/clickhouse/facts-source.js';
 import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
-import { loadConfig, type Config } from '../../services/shared/config.js';
+import { loadConfig, trailSettings, type Config } from '../../services/shared/config.js';
 import { deleteTopics } from '../../services/shared/kafka/deploy-topics.js';
 
 /** The whole pipeline, in topics and a database of its own, as a person uses it. */
