@@ -1,6 +1,6 @@
-import { firstCopies, firstInferences } from '../shared/core/identity.js';
+import type { PaymentRecord } from '../../schemas/types.generated.js';
 import type { Definition } from '../shared/runtime/definition.js';
-import { subjectsOf } from '../shared/runtime/subjects.js';
+import { subjectsOf, subjectsSharingEvents } from '../shared/runtime/subjects.js';
 import { toReferences } from './references.js';
 import { toRow } from './to-row.js';
 import { linkedTo } from './linked.js';
@@ -19,10 +19,19 @@ export const payment: Definition<'payments'> = {
     table: 'payment_rows',
     async rows(scope, { store }) {
       const payments = await store.facts('payments', scope);
-      const inferences = await store.facts('inferences', { kind: 'paid-by', payments: scope });
-      const counting = [...firstInferences(firstCopies(inferences).counting).values()];
-      const find = linkedTo(inferences, counting);
-      return subjectsOf(payments, (record) => record.payment_id).map((subject) => toRow(subject, find(subject)));
+      const others = subjectsSharingEvents(payments, idOf);
+      const inferences = [
+        ...(await store.facts('inferences', { kind: 'paid-by', payments: scope })),
+        ...(others.length > 0
+          ? await store.facts('inferences', { kind: 'paid-by', payments: { kind: 'ids', ids: others } })
+          : []),
+      ];
+      const find = linkedTo(inferences);
+      return subjectsOf(payments, idOf).map((subject) => toRow(subject, find(subject)));
     },
   },
 };
+
+function idOf(record: PaymentRecord): string {
+  return record.payment_id;
+}

@@ -1,7 +1,8 @@
 import type { PaymentRecord } from '../../schemas/types.generated.js';
 import { groupBy } from '../shared/core/group.js';
+import { firstCopies, firstInferences } from '../shared/core/identity.js';
 import type { InferenceFact } from '../shared/core/record.js';
-import type { Subject } from '../shared/runtime/subjects.js';
+import { positionOf, type Subject } from '../shared/runtime/subjects.js';
 
 /** The inferences a payment may be for. */
 export interface Linked {
@@ -13,16 +14,14 @@ export interface Linked {
 
 /**
  * Finds the inferences of payments among all that were read, by id and session.
- * @param facts every copy; `counting` are those of them that count
+ * @param read every copy of each of them, some maybe twice
  */
-export function linkedTo(
-  facts: readonly InferenceFact[],
-  counting: readonly InferenceFact[],
-): (subject: Subject<PaymentRecord>) => Linked {
+export function linkedTo(read: readonly InferenceFact[]): (subject: Subject<PaymentRecord>) => Linked {
+  const facts = [...new Map(read.map((fact) => [positionOf(fact), fact])).values()];
   const copiesById = groupBy(facts, ({ record }) => record.inference_id);
   const copiesOfEvent = groupBy(facts, ({ record }) => record.event_id);
   const idsBySession = groupBy(facts, ({ record }) => record.session_id);
-  const countingById = new Map(counting.map((fact) => [fact.record.inference_id, fact]));
+  const counting = firstInferences(firstCopies(facts).counting);
   return ({ copies }) => {
     const ids = new Set<string>();
     for (const { record } of copies) {
@@ -35,6 +34,6 @@ export function linkedTo(
     for (const copy of known.flatMap((id) => copiesById.get(id) ?? [])) {
       for (const other of copiesOfEvent.get(copy.record.event_id) ?? []) seen.add(other);
     }
-    return { inferences: known.flatMap((id) => countingById.get(id) ?? []), weight: seen.size };
+    return { inferences: known.flatMap((id) => counting.get(id) ?? []), weight: seen.size };
   };
 }

@@ -1,9 +1,8 @@
-import { groupBy } from '../core/group.js';
 import type { Sweep } from '../core/histories.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError, BacktrailError } from '../errors.js';
 import type { Scope, Store } from '../runtime/store.js';
-import { positionOf } from '../runtime/subjects.js';
+import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
 
@@ -15,6 +14,10 @@ export const SUBJECT_COLUMNS: { readonly [S in Stream]: string } = {
   payments: 'payment_id',
   agents: 'agent_id',
 };
+
+function subjectOf<S extends Stream>(stream: S): (record: RecordOf[S]) => string {
+  return (record) => (record as unknown as Record<string, string>)[SUBJECT_COLUMNS[stream]] ?? '';
+}
 
 // Parameters travel in the URL, and servers limit its length.
 const ID_BYTES_MAX = 4_000;
@@ -47,7 +50,7 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
         const facts = answers.flat();
         for (const fact of facts) found.set(positionOf(fact), fact);
         // Copies of one event under different ids are rare; then all of those ids is looked at.
-        const strangers = strangersAmong(stream, facts).filter((id) => !asked.has(id));
+        const strangers = subjectsSharingEvents(facts, subjectOf(stream)).filter((id) => !asked.has(id));
         for (const id of strangers) asked.add(id);
         open = conditionsOf(stream, { kind: 'ids', ids: strangers });
       }
@@ -57,7 +60,9 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
     async paymentsReferringTo(inferences) {
       const [condition] = conditionsOf('inferences', inferences);
       if (condition === undefined) return [];
-      const base = `FROM inference_facts WHERE ${condition.sql}`;
+      // Also what other copies refer to: a copy that counts no more may be why a payment was linked.
+      const copies = `SELECT inference_id FROM inference_facts WHERE ${withCopies('inferences', condition).sql}`;
+      const base = `FROM inference_facts WHERE inference_id IN (${copies})`;
       const rows = await database.select<{ payment_id: string }>(
         `SELECT DISTINCT payment_id FROM payment_refs
          WHERE (kind = 'inference' AND ref IN (SELECT inference_id ${base}))
@@ -172,18 +177,6 @@ function changeCondition(sweep: Sweep): Condition {
         params: { target: sweep.targetId, since: sweep.fromMicros },
       };
   }
-}
-
-/** Subjects named by a copy of an event that another subject has too. */
-function strangersAmong<S extends Stream>(stream: S, facts: readonly Fact<RecordOf[S]>[]): string[] {
-  const idOf = (fact: Fact<RecordOf[S]>): string =>
-    (fact.record as unknown as Record<string, string>)[SUBJECT_COLUMNS[stream]] ?? '';
-  const strangers = new Set<string>();
-  for (const copies of groupBy(facts, (fact) => fact.record.event_id).values()) {
-    const ids = new Set(copies.map(idOf));
-    if (ids.size > 1) for (const id of ids) strangers.add(id);
-  }
-  return [...strangers];
 }
 
 function chunksOf(ids: readonly string[]): string[][] {

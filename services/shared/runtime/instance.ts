@@ -91,8 +91,8 @@ export class Instance<S extends Stream> {
   async start(): Promise<void> {
     const { definition, consumer, retry, fail } = this.#parts;
     const handlers: ConsumerHandlers = {
-      assigned: (partitions) => this.#take(partitions),
-      batch: (batch, signal) => this.#apply(batch, signal),
+      assigned: (partitions) => this.#failing(() => this.#take(partitions)),
+      batch: (batch, signal) => this.#failing(() => this.#apply(batch, signal)),
       crashed: fail,
     };
     if (definition.readsReleases) await this.#starting(() => retrying(() => this.#releases.start(), retry));
@@ -125,6 +125,11 @@ export class Instance<S extends Stream> {
       this.#sweep();
       await sleep(this.#parts.limits.idleCheckMs, signal);
     }
+  }
+
+  /** Resolves when every row of its partitions holds what is known of releases. */
+  async settled(): Promise<void> {
+    if (this.#parts.definition.readsReleases) await this.#sweeper.run();
   }
 
   async stop(): Promise<void> {
@@ -166,12 +171,17 @@ export class Instance<S extends Stream> {
   }
 
   async #apply(batch: Batch, moved: AbortSignal): Promise<void> {
-    const { retry, fail } = this.#parts;
+    const { retry } = this.#parts;
+    const signal = AbortSignal.any([retry.signal, moved]);
+    await this.#lane.run(() => applyBatch(batch, this.#loop, { ...retry, signal }));
+  }
+
+  /** What waiting cannot help ends the service, whatever the consumer does with the rejection. */
+  async #failing(work: () => Promise<void>): Promise<void> {
     try {
-      const signal = AbortSignal.any([retry.signal, moved]);
-      await this.#lane.run(() => applyBatch(batch, this.#loop, { ...retry, signal }));
+      await work();
     } catch (error) {
-      if (asBacktrailError(error).outcome !== 'retry') fail(error);
+      if (asBacktrailError(error).outcome !== 'retry') this.#parts.fail(error);
       throw error;
     }
   }
@@ -180,13 +190,9 @@ export class Instance<S extends Stream> {
     if (this.#parts.definition.readsReleases) void this.#guarded(() => this.#sweeper.run());
   }
 
-  /** For work outside batches: an outage is met again at the next turn, everything else ends the service. */
+  /** For work outside batches: an outage is met again at the next turn. */
   async #guarded(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (asBacktrailError(error).outcome !== 'retry') this.#parts.fail(error);
-    }
+    await this.#failing(work).catch(() => undefined);
   }
 
   /** A release record without a schema is waited for until it is one, or the release service has given it up. */

@@ -30,7 +30,7 @@ export interface Store {
    * enough to say which copies count.
    */
   facts<S extends Stream>(stream: S, scope: Scope): Promise<Fact<RecordOf[S]>[]>;
-  /** The payments that refer to inferences of the scope. */
+  /** The payments that refer to inferences of the scope, by any copy of them. */
   paymentsReferringTo(inferences: Scope): Promise<string[]>;
   /** The next ids that a sweep has to look at: how many, and the last. */
   sweepPage(

@@ -39,3 +39,19 @@ export function subjectsOf<T extends Identified>(facts: readonly Fact<T>[], idOf
 export function positionOf({ position }: Fact<unknown>): string {
   return `${position.partition} ${position.offset}`;
 }
+
+/**
+ * Subjects that have a copy of an event which another subject has too. They turn up among the facts of a scope that does
+ * not name them, because it may have to be decided anew which of the copies counts.
+ */
+export function subjectsSharingEvents<T extends Identified>(
+  facts: readonly Fact<T>[],
+  idOf: (record: T) => string,
+): string[] {
+  const sharing = new Set<string>();
+  for (const copies of groupBy(facts, (fact) => fact.record.event_id).values()) {
+    const ids = new Set(copies.map((copy) => idOf(copy.record)));
+    if (ids.size > 1) for (const id of ids) sharing.add(id);
+  }
+  return [...sharing];
+}
