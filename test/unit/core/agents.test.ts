@@ -107,6 +107,11 @@ describe('an agent that was not exposed', () => {
     ['is not named when it changed at the end', [changed('11:00')], 'none'],
     ['is not named for an acknowledgement', [changed('10:30', { action: 'ACKNOWLEDGED' })], 'none'],
     ['is not named for a change of another model', [changed('10:30', { model_id: 'n' })], 'none'],
+    [
+      'is not named for that beside a record of this model',
+      [changed('10:30', { model_id: 'n' }), changed('09:30', { model_id: 'm' })],
+      'none',
+    ],
   ])('%s', (_name, lines, expected) => {
     expect(classOf(lines, null)).toBe(expected);
   });

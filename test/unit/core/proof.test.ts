@@ -42,6 +42,14 @@ describe('the proof of an inference', () => {
       null,
     ],
     [
+      'has the path that was verified, whatever was submitted',
+      [proof('10:00', 'SUBMITTED', { path: 'ZKML' }), proof('10:05', 'VERIFIED')],
+      'verified',
+      'TEE',
+      '10:05',
+      null,
+    ],
+    [
       'has the path of the one appended first at one event time',
       [proof('10:05', 'VERIFIED', { path: 'ZKML' }), proof('10:05', 'VERIFIED', { proof_id: 'q2' })],
       'verified',

@@ -18,8 +18,8 @@ function timeline(...lines: Line[]) {
 
 function spans(lines: Line[], release: string): string[] {
   return activationsOfRelease(timeline(...lines), release).map(
-    ({ number, from, to, restored }) =>
-      `${number}: ${clock(from)} to ${to === null ? 'now' : clock(to)}${restored === null ? '' : ` restored ${restored}`}`,
+    ({ number, from, to, undoneBy, restored }) =>
+      `${number}: ${clock(from)} to ${to === null ? 'now' : clock(to)}${undoneBy === null ? '' : ` restored ${restored}`}`,
   );
 }
 
