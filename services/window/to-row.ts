@@ -3,6 +3,8 @@ import type { AgentClasses } from '../shared/core/agents.js';
 import type { Incident } from '../shared/core/incident.js';
 import type { Window } from '../shared/core/windows.js';
 
+const UINT256_MAX = 2n ** 256n - 1n;
+
 /** A row of window_rows, window_agents or incident_rows without its known_at: what it says, and by which key. */
 export interface Said {
   /** The columns that name what the row is about. */
@@ -38,11 +40,16 @@ export function windowRow(window: Window): Said {
       settled_while_active: payments.settledWhileActive.length,
       settled_for_work: payments.settledForWork.length,
       settled_possible: payments.possible.length,
-      amount_work: String(payments.amount.work),
-      amount_possible: String(payments.amount.possible),
-      amount_late: String(payments.amount.late),
+      amount_work: sumColumn(payments.amount.work),
+      amount_possible: sumColumn(payments.amount.possible),
+      amount_late: sumColumn(payments.amount.late),
     },
   };
+}
+
+/** ClickHouse would wrap a sum that UInt256 cannot hold; null says that it cannot. */
+function sumColumn(sum: bigint): string | null {
+  return sum > UINT256_MAX ? null : String(sum);
 }
 
 function windowKey({ modelId, activation }: Window): Said['key'] {
