@@ -112,6 +112,8 @@ async function servedCounts(
   return { served: counted(served), blobs: counted(blobs), proofs: counted(proofs), example };
 }
 
+const LOW_HALF = 2n ** 128n - 1n;
+
 /** What stays open about these models. */
 export async function gatherUnknown(
   database: ClickHouse,
@@ -133,13 +135,15 @@ export async function gatherUnknown(
     `SELECT countIf(notEmpty(waiting)) AS waiting FROM payments WHERE ${ofModels}`,
     params,
   );
-  const [money] = await database.select<{ amount: string }>(
+  // UInt256 would wrap a sum that it cannot hold, so halves are summed apart and put together where integers have no end.
+  const [money] = await database.select<{ high: string; low: string }>(
     `WITH settled AS (SELECT * FROM payments WHERE settled_at IS NOT NULL AND NOT refunded AND ${ofModels})
-     SELECT toString(
-       (SELECT sum(unlinked) FROM settled) +
-       (SELECT sum(part.amount) FROM settled ARRAY JOIN parts AS part
-        WHERE part.inference_id NOT IN (SELECT inference_id FROM inferences WHERE status != 'unattributed'))
-     ) AS amount`,
+     SELECT sum(bitShiftRight(amount, 128)) AS high, sum(bitAnd(amount, toUInt256('${LOW_HALF}'))) AS low FROM (
+       SELECT unlinked AS amount FROM settled
+       UNION ALL
+       SELECT part.amount AS amount FROM settled ARRAY JOIN parts AS part
+       WHERE part.inference_id NOT IN (SELECT inference_id FROM inferences WHERE status != 'unattributed')
+     )`,
     params,
   );
   return {
@@ -147,6 +151,6 @@ export async function gatherUnknown(
     unattributed: Number(requests?.unattributed ?? 0),
     pending: Number(requests?.pending ?? 0),
     waiting: Number(payments?.waiting ?? 0),
-    unattributed_amount: money?.amount ?? '0',
+    unattributed_amount: String((BigInt(money?.high ?? 0) << 128n) + BigInt(money?.low ?? 0)),
   };
 }
