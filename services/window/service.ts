@@ -32,9 +32,11 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     initialMs: config.limits.retryInitialMs,
     maxMs: config.limits.retryMaxMs,
     signal,
-    onRetry: (error: BacktrailError) => {
+    onRetry: (error: BacktrailError, attempt: number) => {
       trouble = error.message;
       metrics.retries.inc({ code: error.code });
+      // The first is news; after that, once in a while.
+      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
     },
   };
   try {
