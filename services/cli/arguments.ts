@@ -6,7 +6,7 @@ const EXAMPLE = '2026-03-10T10:05:00Z';
 /** Event time in microseconds. */
 export function eventTimeArgument(option: string, text: string): number {
   const micros = microsFromIso(text);
-  if (micros === null) throw usageError(`${option} is not an ISO-8601 time such as ${EXAMPLE}: ${text}`);
+  if (micros === null) throw usageError(`${option} is not an ISO-8601 time such as ${EXAMPLE}, until 2255: ${text}`);
   return micros;
 }
 

@@ -1,3 +1,5 @@
+import { BacktrailError, ERRORS } from '../shared/errors.js';
+
 /** Exit codes of SPEC 11. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, findings: 3, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -23,4 +25,12 @@ export function usageError(message: string): CommandError {
 export function exitCodeOf(error: unknown): ExitCode {
   const code = error instanceof Error && 'exitCode' in error ? error.exitCode : undefined;
   return Object.values(EXIT).find((known) => known === code) ?? EXIT.failure;
+}
+
+/** What to tell the user. What a server or a socket says is not enough without who it was: the sentence of its code. */
+export function sentenceOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof BacktrailError) || !/^(KAFKA|REGISTRY|CLICKHOUSE)_/.test(error.code)) return message;
+  const { sentence } = ERRORS[error.code];
+  return message === sentence ? message : `${sentence} (${message})`;
 }

@@ -1,9 +1,12 @@
 import type { CliContext } from './context.js';
-import { EXIT, exitCodeOf, type ExitCode } from './exit.js';
+import { EXIT, exitCodeOf, sentenceOf, type ExitCode } from './exit.js';
 import { runProgram } from './program.js';
 
-/** How long a command may take to put its things away after Ctrl-C before it is ended all the same. */
-const GRACE_MS = 3000;
+/**
+ * How long a command may take to put its things away after Ctrl-C before it is ended all the same: a scenario's throw-away
+ * topics and databases need some seconds. A second Ctrl-C ends it at once.
+ */
+const GRACE_MS = 15_000;
 
 const interruption = new AbortController();
 let ending: ExitCode = EXIT.ok;
@@ -34,7 +37,7 @@ try {
   await runProgram(process.argv.slice(2), context);
 } catch (error) {
   ending = exitCodeOf(error);
-  const sentence = error instanceof Error ? error.message : String(error);
+  const sentence = sentenceOf(error);
   if (!interruption.signal.aborted && sentence !== '') process.stderr.write(`backtrail: ${sentence}\n`);
   if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
