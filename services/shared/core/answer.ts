@@ -136,7 +136,7 @@ function paymentsAnswer(
   };
 }
 
-/** One payment with its parts; `known` false if no record of it is known. */
+/** One payment with its parts, or `status: unknown` if no record of it is known. */
 export function paymentAnswer(trail: Trail, paymentId: string): JsonObject {
   const payment = trail.payment(paymentId);
   if (payment === null) return { payment: paymentId, status: 'unknown' };
