@@ -21,7 +21,7 @@ export function toRows({ counting, copies, weight }: Subject<InferenceRecord>, r
   };
   const [counts] = counting;
   const rows = new Map<string, Row>();
-  for (const copy of copies) rows.set(keyOf(copy), { ...recordColumns(copy), ...VOID, ...knowledge } as Row);
+  for (const copy of copies) rows.set(keyOf(copy), { ...recordColumns(copy), ...VOID, ...knowledge });
   if (counts !== undefined) {
     const history = inferenceHistory(counts, releases.log.model(counts.record.model_id)).map(verdictColumns);
     const newest = history.pop();

@@ -36,7 +36,7 @@ function spawnInferenceService(): ChildProcess {
 }
 
 describe('an inference service', () => {
-  it('that is killed again and again has each fact once', async () => {
+  it('that is killed has each fact once', async () => {
     network = await TestNetwork.create({ BATCH_ROWS_MAX: '100' });
     await network.send('releases', [traffic('r1', START_MICROS, { v1: 10_000 })]);
     await network.send('inferences', INFERENCES.slice(0, COUNT / 2));

@@ -72,7 +72,7 @@ async function expectRowsOfTheCore(): Promise<void> {
   const newestFirst = [...facts].sort((a, b) => Number(b.position.offset - a.position.offset));
   const inferences = [...new Map(newestFirst.map((fact) => [fact.record.inference_id, fact])).values()];
 
-  const rows = await network.select<Record<string, unknown>>(
+  const rows = await network.select(
     `SELECT inference_id, status, release, phase, toUnixTimestamp64Milli(known_at) AS known_at,
             length(earlier) AS revisions FROM inference_rows FINAL WHERE NOT void ORDER BY inference_id`,
   );

@@ -59,7 +59,7 @@ export function toFact<S extends Stream>(_stream: S, row: FactRow): Fact<RecordO
   }
   for (const name of MAY_BE_NULL) {
     if (record[`${name}_given`] === false) record[name] = null;
-    delete record[`${name}_given`];
+    Reflect.deleteProperty(record, `${name}_given`);
   }
   return {
     record: record as unknown as RecordOf[S],

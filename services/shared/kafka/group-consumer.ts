@@ -68,9 +68,10 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
 
   async function eachBatch(payload: EachBatchPayload, handlers: ConsumerHandlers): Promise<void> {
     const { batch } = payload;
-    await whileBeating(payload.heartbeat, async (signal) => {
+    const beat = (): Promise<void> => payload.heartbeat();
+    await whileBeating(beat, async (signal) => {
       await taken;
-      commitInBatch = payload.commitOffsetsIfNecessary;
+      commitInBatch = (offsets) => payload.commitOffsetsIfNecessary(offsets);
       try {
         await handlers.batch(toBatch(batch), signal);
       } finally {

@@ -96,10 +96,14 @@ export class Instance<S extends Stream> {
       crashed: fail,
     };
     if (definition.readsReleases) await this.#starting(() => retrying(() => this.#releases.start(), retry));
-    if (retry.signal.aborted) return;
+    if (this.#ending()) return;
     this.#waitsFor = 'its consumer group';
     await this.#starting(() => retrying(() => consumer.start(handlers), retry));
-    if (!retry.signal.aborted) this.#waitsFor = null;
+    if (!this.#ending()) this.#waitsFor = null;
+  }
+
+  #ending(): boolean {
+    return this.#parts.retry.signal.aborted;
   }
 
   /**

@@ -1,5 +1,5 @@
 import { sleep } from '../clock.js';
-import { asBacktrailError, type BacktrailError } from '../errors.js';
+import { asBacktrailError, BacktrailError } from '../errors.js';
 
 export interface RetryOptions {
   readonly initialMs: number;
@@ -23,13 +23,14 @@ export async function retrying<T>(action: () => Promise<T>, options: RetryOption
       if (error.outcome !== 'retry' || error.code === 'KAFKA_GROUP_MOVED' || options.signal.aborted) throw error;
       options.onRetry?.(error, attempt);
       await sleep(waitMs, options.signal);
-      if (options.signal.aborted) throw abortReason(options.signal, error);
+      throwIfEnded(options.signal, error);
       waitMs = Math.min(waitMs * 2, options.maxMs);
     }
   }
 }
 
-function abortReason(signal: AbortSignal, error: BacktrailError): Error {
+function throwIfEnded(signal: AbortSignal, error: BacktrailError): void {
+  if (!signal.aborted) return;
   const reason: unknown = signal.reason;
-  return reason instanceof Error && 'code' in reason && reason.code === 'KAFKA_GROUP_MOVED' ? reason : error;
+  throw reason instanceof BacktrailError ? reason : error;
 }

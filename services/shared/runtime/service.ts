@@ -13,10 +13,10 @@ import type { KafkaSettings } from '../kafka/client.js';
 import { valueDecoder } from '../kafka/decode.js';
 import { groupConsumer } from '../kafka/group-consumer.js';
 import { createProducer } from '../kafka/producer.js';
-import { schemaSource } from '../kafka/registry.js';
+import { schemaSource, type SchemaSource } from '../kafka/registry.js';
 import { schemaIdOf } from '../kafka/wire.js';
 import { createLog, type Logger } from '../log.js';
-import { createMetrics } from '../metrics.js';
+import { createMetrics, type Metrics } from '../metrics.js';
 import { timedPatience, type SchemaLookup } from './accept.js';
 import type { Definition } from './definition.js';
 import { serveHealth } from './http.js';
@@ -40,88 +40,32 @@ export async function runService<S extends Stream>(
   config: Config,
   { signal, log = createLog(config.logLevel, { service: definition.service }), onReady }: ServiceOptions,
 ): Promise<void> {
-  const { limits, kafka } = config;
   const metrics = createMetrics(definition.service);
   const failed = new AbortController();
-  const ending = AbortSignal.any([signal, failed.signal]);
-  const retry: RetryOptions = {
-    initialMs: limits.retryInitialMs,
-    maxMs: limits.retryMaxMs,
-    signal: ending,
-    onRetry: (error, attempt) => {
-      metrics.retries.inc({ code: error.code });
-      // The first is news; after that, once in a while.
-      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
-    },
-  };
-  const settings = kafkaSettings(config, log);
-  const topics = {
-    input: topicName(definition.stream, kafka.topicPrefix),
-    deadLetters: deadLetterTopic(topicName(definition.stream, kafka.topicPrefix)),
-    touched: touchedTopic(kafka.topicPrefix),
-    releases: topicName('releases', kafka.topicPrefix),
-  };
-  const group = `${kafka.topicPrefix}backtrail.${definition.service}`;
-  const source = schemaSource(config.schemaRegistryUrl);
-  const lookup: SchemaLookup = async (value) => {
-    const id = schemaIdOf(value);
-    const { kind } = typeof id === 'number' ? await source.writerSchema(id) : { kind: 'unusable' };
-    return kind === 'unknown' || kind === 'unreachable' ? kind : 'known';
-  };
-
-  const opened: { close(): Promise<void> }[] = [];
-  const open = async <T extends { close(): Promise<void> }>(connect: () => Promise<T>): Promise<T> => {
-    const connection = await retrying(connect, retry);
-    opened.push(connection);
-    return connection;
-  };
-  let failure: BacktrailError | null = null;
+  const failures: BacktrailError[] = [];
   const fail = (error: unknown): void => {
-    failure ??= asBacktrailError(error);
+    failures.push(asBacktrailError(error));
     failed.abort();
   };
-
+  const ending = AbortSignal.any([signal, failed.signal]);
+  const retry = retryOf(config, { signal: ending, metrics, log });
+  const settings = kafkaSettings(config, log);
+  const opened = new Opened();
   try {
-    const database = connectClickHouse(config.clickhouse);
-    opened.push(database);
-    const store = clickHouseStore(database, limits.batchRowsMax);
-    const [admin, producer] = await Promise.all([
-      open(() => createAdmin(settings)),
-      open(() => createProducer(settings)),
+    const database = opened.add(connectClickHouse(config.clickhouse));
+    const [ends, producer] = await Promise.all([
+      retrying(() => createAdmin(settings), retry).then((admin) => opened.add(admin)),
+      retrying(() => createProducer(settings), retry).then((connected) => opened.add(connected)),
     ]);
-    const consumed = [topics.input, ...(definition.followsTouched === true ? [topics.touched] : [])];
-    const instance = new Instance<S>({
-      definition,
-      topics,
-      acceptor: {
-        stream: definition.stream,
-        decoder: valueDecoder(definition.stream, source),
-        patience: timedPatience(lookup, limits.unknownSchemaWaitMs),
-      },
-      releasesDecoder: valueDecoder('releases', source),
-      toFactRow,
-      factTable: FACT_TABLES[definition.stream],
-      store,
-      producer,
-      ends: admin,
-      consumer: groupConsumer(settings, { groupId: group, topics: consumed }),
-      releasesConsumer: groupConsumer(settings, {
-        groupId: `${group}.releases.${randomUUID()}`,
-        topics: [topics.releases],
-        throwAway: true,
-      }),
-      metrics,
-      limits,
-      retry,
-      fail,
-    });
-    const health = { failure: () => failure?.message ?? null, notReady: () => instance.notReady() };
-    const server = await serveHealth(config, health, metrics);
-    opened.push(server);
+    const store = clickHouseStore(database, config.limits.batchRowsMax);
+    const parts = { ...partsOf(definition, config, settings), store, producer, ends, metrics, retry, fail };
+    const instance = new Instance<S>(parts);
+    const health = { failure: () => failures[0]?.message ?? null, notReady: () => instance.notReady() };
+    const server = opened.add(await serveHealth(config, health, metrics));
     try {
       await instance.start();
       if (!ending.aborted) {
-        log.info({ port: server.port, group }, 'ready');
+        log.info({ port: server.port }, 'ready');
         onReady?.({ port: server.port });
       }
       await instance.tick(ending);
@@ -131,10 +75,81 @@ export async function runService<S extends Stream>(
   } catch (error) {
     if (!ending.aborted) fail(error);
   } finally {
-    await Promise.all(opened.map((connection) => connection.close().catch(() => undefined)));
+    await opened.close();
   }
-  if (failure !== null) throw failure as BacktrailError;
+  if (failures[0] !== undefined) throw failures[0];
   log.info('ended');
+}
+
+/** What of an instance follows from its definition and the configuration. */
+function partsOf<S extends Stream>(definition: Definition<S>, config: Config, settings: KafkaSettings) {
+  const { limits, kafka, schemaRegistryUrl } = config;
+  const { stream, service } = definition;
+  const input = topicName(stream, kafka.topicPrefix);
+  const touched = touchedTopic(kafka.topicPrefix);
+  const releases = topicName('releases', kafka.topicPrefix);
+  const groupId = `${kafka.topicPrefix}backtrail.${service}`;
+  const source = schemaSource(schemaRegistryUrl);
+  return {
+    definition,
+    limits,
+    topics: { input, touched, releases, deadLetters: deadLetterTopic(input) },
+    acceptor: {
+      stream,
+      decoder: valueDecoder(stream, source),
+      patience: timedPatience(lookupIn(source), limits.unknownSchemaWaitMs),
+    },
+    releasesDecoder: valueDecoder('releases', source),
+    toFactRow,
+    factTable: FACT_TABLES[stream],
+    consumer: groupConsumer(settings, {
+      groupId,
+      topics: definition.followsTouched === true ? [input, touched] : [input],
+    }),
+    releasesConsumer: groupConsumer(settings, {
+      groupId: `${groupId}.releases.${randomUUID()}`,
+      topics: [releases],
+      throwAway: true,
+    }),
+  };
+}
+
+function lookupIn(source: SchemaSource): SchemaLookup {
+  return async (value) => {
+    const id = schemaIdOf(value);
+    const { kind } = typeof id === 'number' ? await source.writerSchema(id) : { kind: 'unusable' };
+    return kind === 'unknown' || kind === 'unreachable' ? kind : 'known';
+  };
+}
+
+function retryOf(
+  { limits }: Config,
+  { signal, metrics, log }: { signal: AbortSignal; metrics: Metrics; log: Logger },
+): RetryOptions {
+  return {
+    initialMs: limits.retryInitialMs,
+    maxMs: limits.retryMaxMs,
+    signal,
+    onRetry: (error, attempt) => {
+      metrics.retries.inc({ code: error.code });
+      // The first is news; after that, once in a while.
+      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
+    },
+  };
+}
+
+/** Connections in the order of their opening, all to be closed however it ends. */
+class Opened {
+  readonly #connections: { close(): Promise<void> }[] = [];
+
+  add<T extends { close(): Promise<void> }>(connection: T): T {
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#connections.map((connection) => connection.close()));
+  }
 }
 
 function kafkaSettings({ kafka, logLevel }: Config, log: Logger): KafkaSettings {

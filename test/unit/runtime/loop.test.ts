@@ -8,8 +8,8 @@ const V1 = { v1: 10_000 };
 const V2 = { v2: 10_000 };
 
 function releasesOf(network: MemoryNetwork): Record<string, unknown> {
-  return Object.fromEntries(
-    network.store.rows('inference_rows').map((row) => [row['inference_id'], row['release']] as const),
+  return Object.fromEntries<unknown>(
+    network.store.rows('inference_rows').map((row) => [String(row['inference_id']), row['release']] as const),
   );
 }
 

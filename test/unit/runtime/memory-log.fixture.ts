@@ -99,18 +99,14 @@ export class MemoryConsumer implements GroupConsumer {
     await handlers.assigned(assigned);
   }
 
-  commit(commits: readonly Commit[]): Promise<void> {
-    try {
-      if (this.#stopped) throw new BacktrailError('KAFKA_GROUP_MOVED', 'not a member any more');
-      this.log.onCommit('before');
-      for (const { topic, partition, nextOffset, metadata } of commits) {
-        this.log.committed.set(`${this.group} ${topic} ${partition}`, { nextOffset, metadata });
-      }
-      this.log.onCommit('after');
-      return Promise.resolve();
-    } catch (error) {
-      return Promise.reject(error as Error);
+  async commit(commits: readonly Commit[]): Promise<void> {
+    await Promise.resolve();
+    if (this.#stopped) throw new BacktrailError('KAFKA_GROUP_MOVED', 'not a member any more');
+    this.log.onCommit('before');
+    for (const { topic, partition, nextOffset, metadata } of commits) {
+      this.log.committed.set(`${this.group} ${topic} ${partition}`, { nextOffset, metadata });
     }
+    this.log.onCommit('after');
   }
 
   stop(): Promise<void> {

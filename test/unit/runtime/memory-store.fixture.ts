@@ -146,7 +146,7 @@ function idOf(stream: Stream, fact: AnyFact): string {
 }
 
 function versionOf(row: Row): bigint {
-  return BigInt(String(row['version'] ?? row['updated_at'] ?? 0));
+  return BigInt((row['version'] ?? row['updated_at'] ?? 0) as string | number);
 }
 
 async function attempt<T>(work: () => T): Promise<T> {
