@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS window_rows
   `settled_while_active` UInt64 COMMENT 'Payments of the model settled while it was active.',
   `settled_for_work` UInt64 COMMENT 'Settled payments linked to inferences of the activation.',
   `settled_possible` UInt64 COMMENT 'Settled payments linked only to ambiguous inferences.',
-  `amount_work` UInt256 COMMENT 'Sum of the parts for its work.',
-  `amount_possible` UInt256 COMMENT 'Sum of the parts that may be for its work.',
-  `amount_late` UInt256 COMMENT 'Sum of the parts for its work that settled after its end.',
+  `amount_work` Nullable(UInt256) COMMENT 'Sum of the parts for its work. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.',
+  `amount_possible` Nullable(UInt256) COMMENT 'Sum of the parts that may be for its work. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.',
+  `amount_late` Nullable(UInt256) COMMENT 'Sum of the parts for its work that settled after its end. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.',
   `void` Bool COMMENT 'True once later knowledge says that there is no such thing: the views leave it out.',
   `digest` FixedString(64) COMMENT 'SHA-256 of what the row says, known_at aside: a revision is written when it differs from the one before.',
   `version` UInt64 COMMENT 'Of two rows for one known_at the one that rests on more records holds.'
@@ -106,9 +106,9 @@ CREATE VIEW IF NOT EXISTS windows
   `settled_while_active` UInt64 COMMENT 'Payments of the model settled while it was active.',
   `settled_for_work` UInt64 COMMENT 'Settled payments linked to inferences of the activation.',
   `settled_possible` UInt64 COMMENT 'Settled payments linked only to ambiguous inferences.',
-  `amount_work` UInt256 COMMENT 'Sum of the parts for its work.',
-  `amount_possible` UInt256 COMMENT 'Sum of the parts that may be for its work.',
-  `amount_late` UInt256 COMMENT 'Sum of the parts for its work that settled after its end.'
+  `amount_work` Nullable(UInt256) COMMENT 'Sum of the parts for its work. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.',
+  `amount_possible` Nullable(UInt256) COMMENT 'Sum of the parts that may be for its work. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.',
+  `amount_late` Nullable(UInt256) COMMENT 'Sum of the parts for its work that settled after its end. Null: more than a UInt256 holds; `backtrail ask payments` has it exactly.'
 )
 AS SELECT `model_id`, `release`, `activation`, `known_at`, `from`, `to`, `undone_by`, `restored`, `flagged`, `inferences_active`, `inferences_stale`, `inferences_possible`, `proofs`, `agents_changed`, `agents_delayed`, `agents_excluded`, `agents_persisting`, `agents_reverted`, `agents_relapsed`, `agents_unknown`, `agents_secondary`, `settled_while_active`, `settled_for_work`, `settled_possible`, `amount_work`, `amount_possible`, `amount_late`
 FROM (SELECT * FROM window_rows FINAL ORDER BY known_at DESC LIMIT 1 BY model_id, release, activation)
