@@ -13,7 +13,7 @@ const STREAMS: readonly Stream[] = ['releases', 'inferences', 'proofs', 'payment
 
 const START_MS = Date.UTC(2026, 2, 10, 10);
 const TICK_MS = 60_000;
-const TICKS = 12;
+const TICKS = 7;
 
 export const MODELS = ['m', 'n'];
 export const RELEASES = ['v1', 'v2', 'v3'];
@@ -188,24 +188,34 @@ const tellingOf = (theme: Theme) =>
   });
 
 /** The facts of a story: every topic in its own offsets, in append order, all but releases on two partitions. */
-export const story: fc.Arbitrary<Records> = fc
-  .constantFrom(...THEMES)
-  .chain((theme) => fc.noBias(fc.array(tellingOf(theme), { minLength: 10, maxLength: 44, size: 'max' })))
-  .map((lines) => {
-    const tellings: Telling[] = [];
-    for (const [i, line] of lines.entries()) {
-      const earlier = tellings.filter(({ stream }) => stream === line.topic);
-      const original = line.copyOf === null ? undefined : earlier[line.copyOf % Math.max(earlier.length, 1)];
-      const fields = { ...line.fields, event_id: `e${i}`, source: 'story', occurred_at: micros(line.occurred) };
-      const copy = line.same ? original?.fields : { ...fields, event_id: original?.fields['event_id'] };
-      tellings.push({
-        stream: line.topic,
-        appendedAtMs: tickMs(line.occurred + line.delay),
-        fields: original === undefined || copy === undefined ? fields : copy,
-      });
-    }
-    return factsOf(tellings.sort((a, b) => a.appendedAtMs - b.appendedAtMs));
-  });
+const storyOf = (themes: readonly Theme[]): fc.Arbitrary<Records> =>
+  fc
+    .constantFrom(...themes)
+    .chain((theme) => fc.noBias(fc.array(tellingOf(theme), { minLength: 10, maxLength: 44, size: 'max' })))
+    .map((lines) => {
+      const tellings: Telling[] = [];
+      for (const [i, line] of lines.entries()) {
+        const earlier = tellings.filter(({ stream }) => stream === line.topic);
+        const original = line.copyOf === null ? undefined : earlier[line.copyOf % Math.max(earlier.length, 1)];
+        const fields = { ...line.fields, event_id: `e${i}`, source: 'story', occurred_at: micros(line.occurred) };
+        const copy = line.same ? original?.fields : { ...fields, event_id: original?.fields['event_id'] };
+        tellings.push({
+          stream: line.topic,
+          appendedAtMs: tickMs(line.occurred + line.delay),
+          fields: original === undefined || copy === undefined ? fields : copy,
+        });
+      }
+      return factsOf(tellings.sort((a, b) => a.appendedAtMs - b.appendedAtMs));
+    });
+
+export const story = storyOf(THEMES);
+/** Much traffic, back and forth, and what else says who served a request. */
+export const evidenceStory = storyOf([
+  {
+    streams: { releases: 6, inferences: 4 },
+    actions: { TRAFFIC_SET: 6, PUBLISHED: 1, TARGET_BOUND: 1, TARGET_UNBOUND: 1 },
+  },
+]);
 
 function factsOf(tellings: readonly Telling[]): Records {
   const facts: { [S in Stream]: Fact<RecordOf[S]>[] } = {
