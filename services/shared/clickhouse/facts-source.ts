@@ -1,3 +1,4 @@
+import { TOUCHED_TOPIC } from '../../../schemas/internal-topics.js';
 import { answer } from '../core/answer.js';
 import { groupBy } from '../core/group.js';
 import type { Answer, Question } from '../core/question.js';
@@ -20,8 +21,11 @@ export async function askStack(database: Database, question: Question, settings?
 
 /** The greatest append time in the log, duplicates and dead letters included; 0 for an empty log. */
 export async function greatestAppendTime(database: Database): Promise<number> {
+  // Internal messages are not of the log: they depend on who worked when. The window service reads no topic at all.
   const [row] = await database.select<{ ms: string }>(
-    'SELECT toUnixTimestamp64Milli(max(applied_until)) AS ms FROM progress',
+    `SELECT toUnixTimestamp64Milli(max(applied_until)) AS ms FROM progress
+     WHERE topic != '' AND NOT endsWith(topic, {internal:String})`,
+    { internal: TOUCHED_TOPIC.topic },
   );
   return Number(row?.ms ?? 0);
 }

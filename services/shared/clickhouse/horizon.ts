@@ -1,3 +1,4 @@
+import { TOUCHED_TOPIC } from '../../../schemas/internal-topics.js';
 import type { ClickHouse } from './client.js';
 
 /** How far apart the clocks of the brokers and ours may be: an idle partition's end is trusted only this much later. */
@@ -7,7 +8,7 @@ const CLOCK_SKEW_MS = 1_000;
 export interface Horizon {
   /** Every record appended up to here is applied: an answer for a K up to it is final. 0 while that is not known. */
   readonly completeUntilMs: number;
-  /** The greatest append time applied so far. */
+  /** The greatest append time in the input topics that is applied so far. */
   readonly appliedUntilMs: number;
 }
 
@@ -18,12 +19,14 @@ const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
  * the same millisecond may follow, or up to when its end was last seen to be reached.
  */
 export async function readHorizon(database: Pick<ClickHouse, 'select'>): Promise<Horizon> {
-  const partitions = await database.select<{ service: string; applied: string; idle: string }>(
-    `SELECT service, toUnixTimestamp64Milli(applied_until) AS applied, toUnixTimestamp64Milli(idle_at) AS idle
+  const partitions = await database.select<{ service: string; topic: string; applied: string; idle: string }>(
+    `SELECT service, topic, toUnixTimestamp64Milli(applied_until) AS applied, toUnixTimestamp64Milli(idle_at) AS idle
      FROM progress WHERE service IN {readers:Array(String)}`,
     { readers: READERS },
   );
-  const appliedUntilMs = Math.max(0, ...partitions.map(({ applied }) => Number(applied)));
+  // What is announced internally must be applied, too, but its append times are nothing that anybody knew then.
+  const inputs = partitions.filter(({ topic }) => !topic.endsWith(TOUCHED_TOPIC.topic));
+  const appliedUntilMs = Math.max(0, ...inputs.map(({ applied }) => Number(applied)));
   const allKnown = READERS.every((reader) => partitions.some(({ service }) => service === reader));
   if (!allKnown) return { completeUntilMs: 0, appliedUntilMs };
   const bounds = partitions.map(({ applied, idle }) => Math.max(Number(applied) - 1, Number(idle) - CLOCK_SKEW_MS));
