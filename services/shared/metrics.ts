@@ -49,7 +49,7 @@ export function createMetrics(service: string): Metrics {
     }),
     batchSeconds: new Histogram({
       name: 'backtrail_batch_seconds',
-      help: 'Time of a batch by stage: accept, write, join, commit.',
+      help: 'Time of a batch by stage: accept, write (facts), join (look, compute, write rows), announce.',
       labelNames: ['stage'],
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
       registers,

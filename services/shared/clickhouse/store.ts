@@ -22,6 +22,9 @@ function subjectOf<S extends Stream>(stream: S): (record: RecordOf[S]) => string
 // Parameters travel in the URL, and servers limit its length.
 const ID_BYTES_MAX = 4_000;
 
+const OFFSETS =
+  'topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}';
+
 interface Condition {
   readonly sql: string;
   readonly params: Params;
@@ -41,18 +44,24 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       for (let i = 0; i < rows.length; i += rowsMax) await insertOrHalve(database, table, rows.slice(i, i + rowsMax));
     },
 
-    async facts(stream, scope) {
-      const found = new Map<string, Fact<RecordOf[typeof stream]>>();
-      const asked = new Set<string>();
-      let open = conditionsOf(stream, scope);
-      while (open.length > 0) {
-        const answers = await Promise.all(open.map((condition) => select(stream, withCopies(stream, condition))));
-        const facts = answers.flat();
+    async facts<S extends Stream>(stream: S, scope: Scope) {
+      const found = new Map<string, Fact<RecordOf[S]>>();
+      const add = (facts: readonly Fact<RecordOf[S]>[]): void => {
         for (const fact of facts) found.set(positionOf(fact), fact);
+      };
+      const asked = new Set<string>();
+      let open = conditionsOf(stream, scope).map((condition) => withCopies(stream, condition));
+      if (scope.kind === 'offsets') {
+        add(scope.written as readonly Fact<RecordOf[S]>[]);
+        open = open.map(({ sql, params }) => ({ sql: `NOT (${OFFSETS}) AND (${sql})`, params }));
+      }
+      while (open.length > 0) {
+        add((await Promise.all(open.map((condition) => select(stream, condition)))).flat());
         // Copies of one event under different ids are rare; then all of those ids is looked at.
-        const strangers = subjectsSharingEvents(facts, subjectOf(stream)).filter((id) => !asked.has(id));
+        const sharing = subjectsSharingEvents([...found.values()], subjectOf(stream));
+        const strangers = sharing.filter((id) => !asked.has(id));
         for (const id of strangers) asked.add(id);
-        open = conditionsOf(stream, { kind: 'ids', ids: strangers });
+        open = conditionsOf(stream, { kind: 'ids', ids: strangers }).map((condition) => withCopies(stream, condition));
       }
       return [...found.values()];
     },
@@ -115,7 +124,7 @@ function conditionsOf(stream: Stream, scope: Scope): Condition[] {
     case 'offsets':
       return [
         {
-          sql: 'topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}',
+          sql: OFFSETS,
           params: { topic: scope.topic, partition: scope.partition, from: String(scope.from), to: String(scope.to) },
         },
       ];

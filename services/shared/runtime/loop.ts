@@ -1,3 +1,4 @@
+import { elapsedMs } from '../clock.js';
 import type { Stream } from '../core/record.js';
 import { BacktrailError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
@@ -59,7 +60,9 @@ async function applyRecords<S extends Stream>(
   parts: LoopParts<S>,
 ): Promise<number> {
   const { definition, store, metrics } = parts;
+  const timed = timer(metrics);
   const { facts, refused, refusedRun } = await accept(parts.acceptor, batch, state.refusedRun);
+  timed('accept');
   if (refusedRun > parts.deadLetterRunMax) {
     const last = refused.at(-1)?.reason ?? '';
     throw new BacktrailError(
@@ -89,6 +92,8 @@ async function applyRecords<S extends Stream>(
   );
   if (definition.references) await store.insert(definition.references.table, definition.references.rows(facts));
 
+  timed('write');
+
   // From here on every fact is durable: whoever looks after us sees it, and we see whatever was there before.
   if (facts.length > 0) {
     const scope: Scope = {
@@ -97,9 +102,12 @@ async function applyRecords<S extends Stream>(
       partition: batch.partition,
       from: batch.records[0]?.offset ?? batch.nextOffset,
       to: batch.nextOffset,
+      written: facts,
     };
     await join(scope, parts);
+    timed('join');
     await announce(scope, parts);
+    timed('announce');
   }
   metrics.records.inc({ topic: batch.topic, fate: 'fact' }, facts.length);
   metrics.records.inc({ topic: batch.topic, fate: 'dead_letter' }, refused.length);
@@ -142,4 +150,14 @@ async function announce<S extends Stream>(scope: Scope, parts: LoopParts<S>): Pr
 async function commit<S extends Stream>(batch: Batch, state: PartitionState, parts: LoopParts<S>): Promise<void> {
   const { topic, partition, nextOffset } = batch;
   await parts.consumer.commit([{ topic, partition, nextOffset, metadata: state.sweptTo.toString() }]);
+}
+
+/** Observes how long it took since the last call. */
+function timer(metrics: Metrics): (stage: string) => void {
+  let since = elapsedMs();
+  return (stage) => {
+    const at = elapsedMs();
+    metrics.batchSeconds.observe({ stage }, (at - since) / 1000);
+    since = at;
+  };
 }

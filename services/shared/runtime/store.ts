@@ -9,6 +9,8 @@ export type Scope =
       readonly partition: number;
       readonly from: bigint;
       readonly to: bigint;
+      /** The facts at these offsets, as they were just written: they need not be read again. */
+      readonly written: readonly Fact<RecordOf[Stream]>[];
     }
   | { readonly kind: 'ids'; readonly ids: readonly string[] }
   /** Of inferences: those that the payments of a scope name, by id or session. */
