@@ -104,6 +104,7 @@ describe('an agent that only met stragglers, at 11:30', () => {
 describe('an agent that was not exposed', () => {
   it.each<[string, Line[], string]>([
     ['is named when it changed at the start', [changed('10:00')], 'NOT_EXPOSED'],
+    ['is named whatever else it did', [changed('09:00'), changed('10:00'), changed('12:00')], 'NOT_EXPOSED'],
     ['is not named when it changed at the end', [changed('11:00')], 'none'],
     ['is not named for an acknowledgement', [changed('10:30', { action: 'ACKNOWLEDGED' })], 'none'],
     ['is not named for a change of another model', [changed('10:30', { model_id: 'n' })], 'none'],
@@ -193,6 +194,14 @@ describe('a change', () => {
       'is not relapsed by another kind',
       [CHANGE, revert('10:40'), set('10:50', 'd1', { kind: 'MEMORY' })],
       'reverted at 10:40',
+    ],
+    ['is not reverted by itself', [changed('10:30', { change_id: 'c', after_digest: 'd0' })], 'persisting'],
+    ['is not relapsed by its own revert', [CHANGE, revert('10:40', { after_digest: 'd1' })], 'reverted at 10:40'],
+    ['is reverted by the first of several', [CHANGE, revert('10:40'), set('10:50', 'd0')], 'reverted at 10:40'],
+    [
+      'is relapsed by the first of several',
+      [CHANGE, revert('10:40'), set('10:50', 'd1'), set('10:55', 'd1')],
+      'relapsed at 10:50',
     ],
     ['is unknown without the digest before', [WITHOUT_BEFORE, set('10:40', null)], 'unknown'],
     [

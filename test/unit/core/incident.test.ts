@@ -77,6 +77,15 @@ describe('the state of an incident', () => {
       'reopened',
     ],
     [
+      'by a payment of which only one part is tainted',
+      {
+        releases: CLOSED,
+        inferences: [SERVED, { at: '10:20', inference_id: 'clean' }],
+        payments: [pays('12:00', { allocations: [{ inference_id: 'clean' }, { inference_id: 'r' }] })],
+      },
+      'reopened',
+    ],
+    [
       'by a settlement of the past that was appended after it',
       { releases: CLOSED, inferences: [SERVED], payments: [pays('09:40', { arrives: '12:00' })] },
       'reopened',
@@ -268,6 +277,11 @@ describe('an incident', () => {
       '10:20',
     ],
     ['not when a flag covers traffic of no activation', [ON, OFF, flag('10:10', 'v2', { activation: 9 })], null],
+    [
+      'not with the flagged one of two activations',
+      [traffic('08:00', { v1: 10_000 }), ON, OFF, FLAG, flag('11:00', 'v1', { activation: 2 })],
+      null,
+    ],
     [
       'in the future, when that is already known',
       [ON, traffic('10:00', { v1: 10_000 }, { effective_at: '23:00' }), FLAG],
