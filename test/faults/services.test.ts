@@ -62,6 +62,25 @@ describe('an inference service', () => {
     await expectEachOnce();
   });
 
+  it('that gets company and then goes leaves every partition right, also for a release record of before', async () => {
+    network = await TestNetwork.create();
+    await network.send('releases', [traffic('r0', START_MICROS, { v0: 10_000 })]);
+    await network.send('inferences', INFERENCES.slice(0, COUNT / 2));
+    const [first] = await network.start('inferences');
+    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_facts')) > 0);
+    const joining = network.start('inferences');
+    await network.send('releases', [traffic('r1', START_MICROS, { v1: 10_000 })]);
+    await network.send('inferences', INFERENCES.slice(COUNT / 2));
+    await joining;
+    await first?.stop();
+    await network.applied({ inferences: COUNT });
+    await waitUntil('all rows are swept', async () => {
+      const sql = "SELECT * FROM progress WHERE service = 'inference' AND release_offset = 2";
+      return (await network.count(sql)) === 3;
+    });
+    await expectEachOnce();
+  });
+
   it('waits while ClickHouse is away, and loses nothing (L8)', async () => {
     const door = await Door.to(inject('endpoints').clickhouseUrl);
     network = await TestNetwork.create({ CLICKHOUSE_URL: door.url, RETRY_MAX_MS: '200' });
