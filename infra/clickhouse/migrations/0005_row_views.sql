@@ -120,7 +120,7 @@ WITH
   known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
   arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
 SELECT
-  payment_id, asset, network, payer, payee,
+  payment_id,
   if(newest, state, was.state) AS state,
   if(newest, amount, was.amount) AS amount,
   if(newest, settled_at, was.settled_at) AS settled_at,

@@ -46,11 +46,22 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
     database: config.database,
 
     async select<T>(sql: string, params: Params = {}) {
-      return translated(async () => {
-        const format = 'JSONEachRow';
-        const result = await client.query({ query: sql, query_params: params, format, clickhouse_settings: SETTINGS });
-        return result.json<T>();
-      });
+      try {
+        return await translated(async () => {
+          const format = 'JSONEachRow';
+          const result = await client.query({
+            query: sql,
+            query_params: params,
+            format,
+            clickhouse_settings: SETTINGS,
+          });
+          return result.json<T>();
+        });
+      } catch (cause) {
+        // Only an insert can be halved: a read that finds no memory now waits for it.
+        if (!(cause instanceof BacktrailError) || cause.outcome !== 'split') throw cause;
+        throw new BacktrailError('CLICKHOUSE_BUSY', cause.message, { cause });
+      }
     },
 
     async insert(table, rows) {

@@ -1,8 +1,8 @@
 import { alertsOf, type Alert } from './alerts.js';
-import { compareEventOrder, compareLogOrder, compareUtf8 } from './order.js';
+import { compareEventOrder, compareLogOrder, compareUtf8, sortedIds } from './order.js';
 import { linksOf } from './payment.js';
 import type { JsonObject } from './question.js';
-import type { Fact, Stream } from './record.js';
+import type { Fact, InferenceFact, Stream } from './record.js';
 import { isoFromMicros, isoFromMs } from './time.js';
 import type { Trail } from './trail.js';
 
@@ -16,9 +16,16 @@ export function trailOf(
   const payments = paymentsLinkedTo(trail, inference);
   const changes = changesCausedBy(trail, inference, fact?.record.agent_id ?? null);
   const alerts = modelId === undefined ? [] : alertsAbout(trail, modelId, { inference, payments });
+  // The split and the classes of a payment rest on every inference it links to, and on what released their models.
+  const linked = payments.flatMap((id) => linkedInferences(trail, id));
+  const inferences = [...new Set(fact === undefined ? linked : [fact, ...linked])];
+  const models = sortedIds(inferences.map(({ record }) => record.model_id));
   const records: JsonObject[] = [
-    ...(modelId === undefined ? [] : positions('releases', trail.view(modelId).facts)),
-    ...positions('inferences', fact === undefined ? [] : [fact]),
+    ...positions(
+      'releases',
+      models.flatMap((id) => trail.view(id).facts),
+    ),
+    ...positions('inferences', inferences),
     ...positions('proofs', trail.proofs.get(inference) ?? []),
     ...positions('agents', changes),
     ...positions(
@@ -39,6 +46,11 @@ export function trailOf(
     })),
     records,
   };
+}
+
+function linkedInferences(trail: Trail, paymentId: string): InferenceFact[] {
+  const payment = trail.payment(paymentId);
+  return payment === null ? [] : linksOf(payment, trail).flatMap(({ inferenceId }) => trail.byId(inferenceId) ?? []);
 }
 
 function paymentsLinkedTo(trail: Trail, inference: string): string[] {

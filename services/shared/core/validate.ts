@@ -12,6 +12,8 @@ const ID_BYTES_MAX = 512;
 const AMOUNT_MAX = 2n ** 256n - 1n;
 const AMOUNT_DIGITS_MAX = 78;
 const EARLIEST_MICROS = Date.UTC(2020, 0, 1) * MICROS_PER_MS;
+/** Before this, in 1827, the Avro reader loses the sign of a long. */
+const FAR_PAST_MICROS = -(2 ** 52);
 const encoder = new TextEncoder();
 
 /** Which values of a record are ids: names that rows are joined by. */
@@ -135,6 +137,8 @@ const REQUIRED: Record<ReleaseRecord['action'], readonly (keyof ReleaseRecord)[]
 function refuseRelease(record: ReleaseRecord): Refusal | null {
   const missing = REQUIRED[record.action].find((field) => record[field] === null);
   if (missing !== undefined) return refused('MISSING_FIELD', `${record.action} without ${missing}`);
+  const far = (['effective_at', 'from', 'until'] as const).find((field) => (record[field] ?? 0) < FAR_PAST_MICROS);
+  if (far !== undefined) return refused('INVALID_TIME', `${far} is before 1828`);
   if (record.traffic === null) return null;
   const shares = Object.values(record.traffic);
   const wrong = shares.find((share) => !Number.isInteger(share) || share < 0 || share > 10_000);

@@ -205,11 +205,11 @@ describe('an answer has exactly the fields that are named for it', () => {
       status: 'known',
       model: 'm',
       occurred_at: at('10:10'),
-      served,
+      release: served,
       blob,
       proof,
     });
-    expect(trail).toMatchObject({ agent: 'A', payments: [payment], alerts: [settled] });
+    expect(trail).toMatchObject({ agent: { agent: 'A' }, payments: [payment], alerts: [settled] });
     expect(trail.records.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`)).toEqual([
       ...['0', '1', '2', '3', '4'].map((offset) => `opengradient.releases.v1 0 ${offset}`),
       'opengradient.inferences.v1 3 0',
@@ -228,7 +228,7 @@ describe('an answer has exactly the fields that are named for it', () => {
       status: 'unknown',
       model: null,
       occurred_at: null,
-      served: { status: 'unknown' },
+      release: { status: 'unknown' },
       payments: [{ payment: 'p', unattributed: '5' }],
       alerts: [],
     });

@@ -169,4 +169,12 @@ describe('a record is refused', () => {
     const { record } = fact('inferences', { at: '10:00', inference_id: 'r' });
     expect(refusal('inferences', { ...record, occurred_at: 0.5 }, ms('10:00'))?.code).toBe('INVALID_TIME');
   });
+
+  it('for a time in a release record so early that an Avro reader would lose its sign', () => {
+    const early = -(2 ** 52) - 1;
+    const { record } = fact('releases', flag('10:00', 'v'));
+    expect(refusal('releases', record, ms('10:00'))).toBeNull();
+    expect(refusal('releases', { ...record, from: early }, ms('10:00'))?.code).toBe('INVALID_TIME');
+    expect(refusal('releases', { ...record, from: early + 1 }, ms('10:00'))).toBeNull();
+  });
 });
