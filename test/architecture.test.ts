@@ -16,6 +16,9 @@ import { describe, expect, it } from 'vitest';
  *  8. The runtime loop knows interfaces only: no kafkajs, no ClickHouse client.
  *  9. No barrels (index.ts) and no files that say nothing (utils, helpers, manager, common).
  */
+/** Static, side-effect and dynamic imports, and require. */
+const IMPORT = /(?:\bfrom\s+|\bimport\s*\(?\s*|\brequire(?:\.resolve)?\(\s*)'([^']+)'/g;
+
 const root = resolve(import.meta.dirname, '..');
 const files = ['services', 'schemas', 'infra'].flatMap((folder) => sources(join(root, folder)));
 const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window'];
@@ -33,9 +36,8 @@ function sources(folder: string): Source[] {
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);
       const text = readFileSync(file, 'utf8');
-      const imports = [...text.matchAll(/(?:from|import|require(?:\.resolve)?)\s*\(?\s*'([^']+)'/g)].map(
-        ([, specifier = '']) =>
-          specifier.startsWith('.') ? relative(root, resolve(dirname(file), specifier)) : specifier,
+      const imports = [...text.matchAll(IMPORT)].map(([, specifier = '']) =>
+        specifier.startsWith('.') ? relative(root, resolve(dirname(file), specifier)) : specifier,
       );
       return { path: relative(root, file), text, imports };
     });
