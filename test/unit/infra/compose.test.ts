@@ -7,6 +7,9 @@ import { loadConfig } from '../../../services/shared/config.js';
 import { packageRoot } from '../../../services/shared/package-root.js';
 
 interface ComposeService {
+  readonly image?: string;
+  readonly build?: object;
+  readonly volumes?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
@@ -15,7 +18,10 @@ interface ComposeService {
 }
 
 const text = readFileSync(join(packageRoot(), 'docker-compose.yml'), 'utf8');
-const { services } = parse(text, { merge: true }) as { services: Record<string, ComposeService> };
+const { services, volumes } = parse(text, { merge: true }) as {
+  services: Record<string, ComposeService>;
+  volumes: Record<string, unknown>;
+};
 
 describe('docker-compose.yml', () => {
   it('runs every service there is', () => {
@@ -46,5 +52,39 @@ describe('docker-compose.yml', () => {
     expect(Object.values(services['migrate']?.depends_on ?? {})).toEqual(
       Array(3).fill({ condition: 'service_healthy' }),
     );
+  });
+
+  it('builds one image, once', () => {
+    const builders = Object.entries(services).flatMap(([name, { build }]) => (build === undefined ? [] : [name]));
+    expect(builders).toEqual(['migrate']);
+    for (const name of SERVICES) expect(services[name]?.image).toBe(services['migrate']?.image);
+  });
+
+  it('keeps data in volumes, each mounted where the program writes', () => {
+    const written = {
+      kafka: services['kafka']?.environment?.['KAFKA_LOG_DIRS'],
+      registry: services['registry']?.environment?.['APICURIO_DATASOURCE_URL']?.replace('jdbc:h2:file:', ''),
+      clickhouse: '/var/lib/clickhouse', // The image's own setting.
+    };
+    expect(Object.keys(volumes)).toEqual(Object.keys(written));
+    for (const [name, path] of Object.entries(written)) {
+      const [volume, mount] = services[name]?.volumes?.[0]?.split(':') ?? [];
+      expect(volume).toBe(name);
+      expect(`${path ?? ''}/`.startsWith(`${mount ?? 'nowhere'}/`), name).toBe(true);
+    }
+  });
+
+  it('asks ClickHouse by its name: while a first start prepares, it answers on 127.0.0.1 only, to nobody else', () => {
+    const test = services['clickhouse']?.healthcheck?.test ?? [];
+    expect(test[test.indexOf('--host') + 1]).toBe('clickhouse');
+  });
+});
+
+describe('infra/Dockerfile', () => {
+  it('leaves out chDB alone: the native parts of snappy and lz4 are optional packages too', () => {
+    const dockerfile = readFileSync(join(packageRoot(), 'infra', 'Dockerfile'), 'utf8');
+    const runs = dockerfile.split('\n').filter((line) => line.startsWith('RUN '));
+    expect(runs.join('\n')).toContain('npm uninstall chdb');
+    expect(runs.join('\n')).not.toContain('--omit=optional');
   });
 });
