@@ -4,8 +4,10 @@ import { groupBy } from '../core/group.js';
 import type { Answer, Question } from '../core/question.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import { Trail, type Records, type TrailSettings } from '../core/trail.js';
+import { positionOf } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
+import { SUBJECT_COLUMNS } from './store.js';
 
 type Database = Pick<ClickHouse, 'select'>;
 
@@ -29,14 +31,6 @@ export async function greatestAppendTime(database: Database): Promise<number> {
   );
   return Number(row?.ms ?? 0);
 }
-
-const ID_COLUMNS: { readonly [S in Stream]: string } = {
-  releases: 'model_id',
-  inferences: 'inference_id',
-  proofs: 'inference_id',
-  payments: 'payment_id',
-  agents: 'agent_id',
-};
 
 const KNOWN = "appended_at <= fromUnixTimestamp64Milli({known:Int64}, 'UTC')";
 const NO_RECORDS: Records = { releases: [], inferences: [], proofs: [], payments: [], agents: [] };
@@ -191,7 +185,7 @@ export class FactsSource {
    */
   async #select<S extends Stream>(stream: S, condition: string, params: Params): Promise<Fact<RecordOf[S]>[]> {
     const table = FACT_TABLES[stream];
-    const id = ID_COLUMNS[stream];
+    const id = SUBJECT_COLUMNS[stream];
     const among = (column: string): string =>
       `${column} IN (SELECT ${column} FROM ${table} WHERE ${KNOWN} AND (${condition}))`;
     const found = new Map<string, Fact<RecordOf[S]>>();
@@ -223,10 +217,6 @@ export class FactsSource {
 }
 
 type Conditions = { readonly [S in Stream]?: string };
-
-function positionOf({ position }: Fact<unknown>): string {
-  return `${position.partition} ${position.offset}`;
-}
 
 /** The facts that share an event with a fact of another id. */
 function strangers<T extends { readonly event_id: string }>(facts: readonly Fact<T>[], id: string): Fact<T>[] {
