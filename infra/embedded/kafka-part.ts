@@ -74,10 +74,16 @@ export async function prepareKafka(setup: KafkaSetup, env: Env): Promise<void> {
   writeFileSync(propertiesFile(setup), kafkaProperties(setup));
   if (existsSync(join(setup.data, 'log', 'meta.properties'))) return;
   const [program, ...args] = javaStart(setup, env);
-  const clusterId = randomBytes(16).toString('base64url');
   // A format that was cut short leaves some files: they do not stop the next one.
-  const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId, '-c'];
+  const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId(randomBytes(CLUSTER_ID_BYTES)), '-c'];
   await promisify(execFile)(program, [...args, ...format, propertiesFile(setup)], { env: { ...env } });
+}
+
+const CLUSTER_ID_BYTES = 16;
+
+/** A cluster id as Kafka makes them, which never starts with a dash: its own tools would take that for an option. */
+export function clusterId(bytes: Buffer): string {
+  return bytes.toString('base64url').replace(/^-/, 'A');
 }
 
 function javaStart(setup: KafkaSetup, env: Env): Command {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { kafkaProperties } from '../../../infra/embedded/kafka-part.js';
+import { clusterId, kafkaProperties } from '../../../infra/embedded/kafka-part.js';
 
 function settings(data = '/srv/stack/kafka'): Map<string, string> {
   const text = kafkaProperties({ jars: '/jars', data, port: 9092, controllerPort: 9093 });
@@ -29,5 +29,12 @@ describe("the broker's settings", () => {
 
   test('keep a backslash of a path from being read as an escape', () => {
     expect(settings('/srv/od\\d').get('log.dirs')).toBe('/srv/od\\\\d/log');
+  });
+});
+
+describe("the broker's cluster id", () => {
+  test('never looks like an option of the tool that formats its folder', () => {
+    expect(clusterId(Buffer.alloc(16, 0xfb))).toMatch(/^A[\w-]{21}$/);
+    expect(clusterId(Buffer.alloc(16, 1))).toMatch(/^AQEB/);
   });
 });
