@@ -1,9 +1,9 @@
 -- Facts: every accepted record as it was, every copy with its position in the log. Nothing here is ever updated or
--- deleted. A record that is delivered again is the same row again: the order key ends with its position.
+-- deleted. A record that is delivered again is the same row again: the order key ends with its position. Those of
+-- inferences are in inference_rows, beside what is said of them.
 
 CREATE TABLE IF NOT EXISTS release_facts
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -36,40 +36,8 @@ ENGINE = ReplacingMergeTree
 ORDER BY (model_id, partition, offset)
 COMMENT 'Facts, one row a copy. One event in the life of the releases of a model: publication, traffic, rollback, flag, target binding. Which fields an action uses is said in their docs; the others are null or empty.';
 
-CREATE TABLE IF NOT EXISTS inference_facts
-(
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
-  `partition` UInt32 COMMENT 'Kafka partition of the record.',
-  `offset` UInt64 COMMENT 'Kafka offset of the record.',
-  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
-  `key` String COMMENT 'Key of the record, empty when it had none.',
-  `event_id` String COMMENT 'Unique name of this event within its topic. A second copy under the same event_id is a duplicate when it is identical and a finding when it differs.',
-  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran, by the clock of the source. UTC.',
-  `source` String COMMENT 'Who says so: the name of the indexer, node, gateway or person that reported the event.',
-  `source_ref` Nullable(String) COMMENT 'Where the source has it from: transaction hash and log index, URL or job id.',
-  `inference_id` String COMMENT 'The inference, and the key of the record.',
-  `model_id` String COMMENT 'The model that ran.',
-  `requested_model` Nullable(String) COMMENT 'The model name as the request had it, before any alias was resolved.',
-  `release` Nullable(String) COMMENT 'The release as the node or gateway reports it. A claim, and weaker evidence than target and blob.',
-  `blob_id` Nullable(String) COMMENT 'Walrus blob id of the model file that produced the output.',
-  `target_id` Nullable(String) COMMENT 'The TEE or node that served the request.',
-  `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
-  `session_id` Nullable(String) COMMENT 'The payment session the request belongs to.',
-  `request_hash` Nullable(String) COMMENT 'Hash of the request, as signed by the TEE.',
-  `output_hash` Nullable(String) COMMENT 'Hash of the output, as signed by the TEE.',
-  `cost` Nullable(UInt256) COMMENT 'Cost in the smallest unit of the asset, a decimal integer of at most 2^256 - 1. Weighs the split of a payment.',
-  `clock_error_ms` Nullable(Int32) COMMENT 'How far, in milliseconds, the clock behind occurred_at may be off. Null means 0.',
-  INDEX event_id_bloom event_id TYPE bloom_filter(0.01),
-  INDEX session_id_bloom session_id TYPE bloom_filter(0.01),
-  INDEX agent_id_bloom agent_id TYPE bloom_filter(0.01)
-)
-ENGINE = ReplacingMergeTree
-ORDER BY (inference_id, partition, offset)
-COMMENT 'Facts, one row a copy. One inference: a model was run for a request.';
-
 CREATE TABLE IF NOT EXISTS proof_facts
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -88,8 +56,7 @@ CREATE TABLE IF NOT EXISTS proof_facts
   `evidence_blob_id` Nullable(String) COMMENT 'Walrus blob id of the evidence. Never a model blob.',
   `batch_root` Nullable(String) COMMENT 'Merkle root of the settlement batch that holds the proof.',
   `leaf_index` Nullable(Int64) COMMENT 'Index of the leaf of the proof in its batch, counted from 0.',
-  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.',
-  INDEX event_id_bloom event_id TYPE bloom_filter(0.01)
+  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (inference_id, partition, offset)
@@ -97,7 +64,6 @@ COMMENT 'Facts, one row a copy. One step in the life of a proof that verifies an
 
 CREATE TABLE IF NOT EXISTS payment_facts
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -116,9 +82,7 @@ CREATE TABLE IF NOT EXISTS payment_facts
   `session_id` Nullable(String) COMMENT 'The payment session. Without allocations the payment covers all inferences of it.',
   `model_id` Nullable(String) COMMENT 'The model paid for, where the payment itself says so.',
   `tx_hash` Nullable(String) COMMENT 'Transaction that settles, refunds or reverses the payment.',
-  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.',
-  INDEX event_id_bloom event_id TYPE bloom_filter(0.01),
-  INDEX session_id_bloom session_id TYPE bloom_filter(0.01)
+  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (payment_id, partition, offset)
@@ -126,7 +90,6 @@ COMMENT 'Facts, one row a copy. One step in the life of a payment. Several recor
 
 CREATE TABLE IF NOT EXISTS agent_facts
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -144,8 +107,7 @@ CREATE TABLE IF NOT EXISTS agent_facts
   `after_digest` Nullable(String) COMMENT 'Digest of what it is after the change.',
   `caused_by` Array(String) COMMENT 'Ids of the inferences that caused the change.',
   `upstream_agent_ids` Array(String) COMMENT 'Ids of the agents whose output the agent used.',
-  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.',
-  INDEX event_id_bloom event_id TYPE bloom_filter(0.01)
+  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (agent_id, partition, offset)

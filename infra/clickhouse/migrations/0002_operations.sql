@@ -69,9 +69,11 @@ CREATE TABLE IF NOT EXISTS progress_rows
   `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
   `topic` LowCardinality(String) COMMENT 'Topic it reads.',
   `partition` UInt32 COMMENT 'Partition of the topic.',
-  `next_offset` UInt64 COMMENT 'Everything below this offset is applied and durable.',
+  `next_offset` UInt64 COMMENT 'Everything below this offset is durable, and told apart from its copies.',
   `applied_until` DateTime64(3, 'UTC') COMMENT 'Greatest append time applied so far; 1970 before the first record.',
   `release_offset` UInt64 COMMENT 'Rows of records below next_offset hold what the releases topic says below this offset.',
+  `complete_until` DateTime64(3, 'UTC') COMMENT 'Everything appended to the partition up to here is applied, and all it is joined with: copies told apart, releases, links. 1970 while that is not known.',
+  `linked` Map(UInt32, UInt64) COMMENT 'Of payments: for each partition of the inferences topic the offset below which every inference has found the payments that name it.',
   `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
   `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer; the newest row holds.'
 )
@@ -84,13 +86,15 @@ CREATE VIEW IF NOT EXISTS progress
   `service` LowCardinality(String) COMMENT 'Service whose progress this is.',
   `topic` LowCardinality(String) COMMENT 'Topic it reads.',
   `partition` UInt32 COMMENT 'Partition of the topic.',
-  `next_offset` UInt64 COMMENT 'Everything below this offset is applied and durable.',
+  `next_offset` UInt64 COMMENT 'Everything below this offset is durable, and told apart from its copies.',
   `applied_until` DateTime64(3, 'UTC') COMMENT 'Greatest append time applied so far; 1970 before the first record.',
   `release_offset` UInt64 COMMENT 'Rows of records below next_offset hold what the releases topic says below this offset.',
+  `complete_until` DateTime64(3, 'UTC') COMMENT 'Everything appended to the partition up to here is applied, and all it is joined with: copies told apart, releases, links. 1970 while that is not known.',
+  `linked` Map(UInt32, UInt64) COMMENT 'Of payments: for each partition of the inferences topic the offset below which every inference has found the payments that name it.',
   `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
   `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer.'
 )
-AS SELECT service, topic, partition, next_offset, applied_until, release_offset, idle_at, updated_at
+AS SELECT service, topic, partition, next_offset, applied_until, release_offset, complete_until, linked, idle_at, updated_at
 FROM progress_rows FINAL
 COMMENT 'How far each service has come in each partition.';
 
@@ -98,8 +102,27 @@ CREATE TABLE IF NOT EXISTS payment_refs
 (
   `kind` LowCardinality(String) COMMENT 'inference: an allocation names the inference. session: the payment covers the inferences of a session.',
   `ref` String COMMENT 'The inference id or session id.',
-  `payment_id` String COMMENT 'The payment to compute again when an inference of that id or session arrives.'
+  `payment_id` String COMMENT 'The payment to compute again when an inference of that id or session arrives.',
+  `partition` UInt32 COMMENT 'Kafka partition of the payment: its owner computes it.'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (ref, kind, payment_id)
-COMMENT 'What payments refer to, written before the inferences are looked for: whichever side writes second sees the other.';
+ORDER BY (ref, kind, payment_id, partition)
+COMMENT 'What payments refer to, written before the inferences are looked for: whichever side comes second finds the other.';
+
+CREATE TABLE IF NOT EXISTS copy_rows
+(
+  `stream` LowCardinality(String) COMMENT 'releases, inferences, proofs, agents or payments.',
+  `partition` UInt32 COMMENT 'Kafka partition of the record.',
+  `offset` UInt64 COMMENT 'Kafka offset of the record.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time of the record.',
+  `event_id` String COMMENT 'The event that it is a copy of.',
+  `subject_id` String COMMENT 'What the record is about: the inference, payment, agent or model.',
+  `counts` Bool COMMENT 'Whether this is the copy that counts: the first in log order.',
+  `finding` LowCardinality(String) COMMENT 'Empty for the one that counts. DUPLICATE: says the same as it. EVENT_ID_CONFLICT: says something else under the same event_id. SAME_INFERENCE: another event about an inference that has one.',
+  `of_partition` UInt32 COMMENT 'Kafka partition of the record that counts instead; its own when it counts itself.',
+  `of_offset` UInt64 COMMENT 'Kafka offset of the record that counts instead; its own when it counts itself.',
+  `copies` UInt32 COMMENT 'Number of records this was decided from: more is greater, and holds.'
+)
+ENGINE = ReplacingMergeTree(copies)
+ORDER BY (stream, partition, offset)
+COMMENT 'Records that share their event or inference with another: which counts, and which are ignored and why. All others count.';
