@@ -1,7 +1,7 @@
 import { coveredActivations, coversTime, type Flag } from './flags.js';
 import { sortedIds } from './order.js';
-import type { ModelView } from './release-log.js';
-import { contains, MICROS_PER_MS, overlaps } from './time.js';
+import type { ModelLog, ModelView } from './release-log.js';
+import { contains, MICROS_PER_MS, overlaps, type Span } from './time.js';
 import { activationsOfRelease, trafficAt, type Activation, type Timeline } from './timeline.js';
 import type { Trail } from './trail.js';
 
@@ -16,50 +16,82 @@ export interface Incident {
   readonly linked: readonly string[];
 }
 
+/** What the release records alone say of an incident, as known at one moment. */
+export interface IncidentBasis {
+  readonly release: string;
+  /** Whether a flag is left. */
+  readonly standing: boolean;
+  /** The activations that a flag covers. */
+  readonly covered: readonly Activation[];
+  readonly containedAt: number | null;
+  readonly recoveredAt: number | null;
+  readonly linked: readonly string[];
+  /** Append time of the close; null while it is not closed. */
+  readonly closedAtMs: number | null;
+  /** Whether a covered activation began since the close. */
+  readonly began: boolean;
+}
+
 /** Null if the release was never flagged. */
 export function incidentOf(trail: Trail, modelId: string, release: string): Incident | null {
-  const view = trail.view(modelId);
+  const basis = incidentBasis(trail.releases.model(modelId), trail.knownAtMs, release);
+  if (basis === null) return null;
+  const { covered, containedAt, recoveredAt, linked } = basis;
+  const state = incidentState(basis, trail.knownAtMs, (closedAtMs) =>
+    workAppeared(trail, { modelId, release, closedAtMs }),
+  );
+  return { release, state, activations: covered.map(({ number }) => number), containedAt, recoveredAt, linked };
+}
+
+/** Null if the release was never flagged. */
+export function incidentBasis(model: ModelLog, knownAtMs: number, release: string): IncidentBasis | null {
+  const view = model.asOf(knownAtMs);
   if (view.firstFlagged(release) === null) return null;
   const flags = view.flags.filter((flag) => flag.release === release);
   const covered = coveredActivations(flags, view.timeline, release);
+  const closedAtMs = view.lastClose(release)?.position.appendedAtMs ?? null;
   return {
     release,
-    state: stateOf(trail, { modelId, release, view, flags, covered }),
-    activations: covered.map(({ number }) => number),
+    standing: flags.length > 0,
+    covered,
     containedAt: covered.at(-1)?.to ?? null,
     recoveredAt: recoveredAt(view, flags, covered),
     linked: linkedReleases(view, covered),
+    closedAtMs,
+    began: closedAtMs !== null && activationBegan(covered, model.asOf(closedAtMs).timeline, release),
   };
 }
 
-interface Evidence {
-  readonly modelId: string;
-  readonly release: string;
-  readonly view: ModelView;
-  readonly flags: readonly Flag[];
-  readonly covered: readonly Activation[];
-}
-
-function stateOf(trail: Trail, evidence: Evidence): Incident['state'] {
-  const { modelId, flags, covered, view, release } = evidence;
-  if (flags.length === 0) return 'withdrawn';
-  const atMicros = trail.knownAtMs * MICROS_PER_MS;
-  if (covered.some((activation) => contains(activation, atMicros))) return 'active';
-  const close = view.lastClose(release);
-  if (close === null) return 'contained';
-  const closedAtMs = close.position.appendedAtMs;
-  const known = trail.releases.model(modelId).asOf(closedAtMs).timeline;
-  return activationBegan(evidence, known) || workAppeared(trail, evidence, closedAtMs) ? 'reopened' : 'closed';
+/** @param workSince whether work of the release appeared after an append time: only asked where that decides */
+export function incidentState(
+  {
+    standing,
+    covered,
+    closedAtMs,
+    began,
+  }: Pick<IncidentBasis, 'standing' | 'closedAtMs' | 'began'> & {
+    readonly covered: readonly Span[];
+  },
+  knownAtMs: number,
+  workSince: (closedAtMs: number) => boolean,
+): Incident['state'] {
+  if (!standing) return 'withdrawn';
+  if (covered.some((activation) => contains(activation, knownAtMs * MICROS_PER_MS))) return 'active';
+  if (closedAtMs === null) return 'contained';
+  return began || workSince(closedAtMs) ? 'reopened' : 'closed';
 }
 
 /** A covered activation that overlaps none known at the close, as of its append time. */
-function activationBegan({ covered, release }: Evidence, known: Timeline): boolean {
+function activationBegan(covered: readonly Activation[], known: Timeline, release: string): boolean {
   const before = activationsOfRelease(known, release);
   return covered.some((activation) => !before.some((other) => overlaps(activation, other)));
 }
 
 /** A payment with a tainted part settled, or a covered stale inference was served, by append time after the close. */
-function workAppeared(trail: Trail, { modelId, release }: Evidence, closedAtMs: number): boolean {
+function workAppeared(
+  trail: Trail,
+  { modelId, release, closedAtMs }: { modelId: string; release: string; closedAtMs: number },
+): boolean {
   const tainted = new Set<string>();
   for (const fact of trail.ofModel(modelId)) {
     const { taint, releases } = trail.judgement(fact);
