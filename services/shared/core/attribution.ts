@@ -13,6 +13,8 @@ export type BlobStatus = 'matched' | 'unknown' | 'not_applicable';
 export interface Candidate {
   readonly release: string;
   readonly share_bp: number;
+  /** The activation the inference would belong to if this release served it; as for an attributed one. */
+  readonly activation: number | null;
 }
 
 /** Which release served an inference, as known at one moment (SPEC 5), and where its blob belongs (SPEC 6). */
@@ -58,12 +60,13 @@ export function attribute(inference: InferenceRecord, view: ModelView): Inferenc
   };
   if ('release' in decision) {
     const { phase, activation } = phaseOf(view.timeline, decision.release, at);
-    const candidates = [{ release: decision.release, share_bp: 10_000 }];
-    return { status: 'attributed', ...decision, activation: activation?.number ?? null, phase, candidates, ...known };
+    const number = activation?.number ?? null;
+    const candidates = [{ release: decision.release, share_bp: 10_000, activation: number }];
+    return { status: 'attributed', ...decision, activation: number, phase, candidates, ...known };
   }
   const nothing = { release: null, activation: null, phase: null, basis: null };
   const status = decision.among.length === 0 ? 'unattributed' : 'ambiguous';
-  return { status, ...nothing, candidates: sharesAmong(decision.among, traffic), ...known };
+  return { status, ...nothing, candidates: candidatesAmong(decision.among, view.timeline, at), ...known };
 }
 
 /** The order of evidence: target, blob (helped by claim or timeline), claim, timeline. */
@@ -95,12 +98,16 @@ function blobStatus(inference: InferenceRecord, releases: readonly string[]): Bl
 }
 
 /** Traffic shares restricted to the candidates, scaled to 10000; equal parts if none of them has traffic. */
-function sharesAmong(releases: readonly string[], traffic: ReadonlyMap<string, number>): Candidate[] {
+function candidatesAmong(releases: readonly string[], timeline: Timeline, at: number): Candidate[] {
   if (releases.length === 0) return [];
+  const traffic = trafficAt(timeline, at);
   const shares = releases.map((id) => ({ id, weight: BigInt(traffic.get(id) ?? 0) }));
   const parts = splitByWeight(10_000n, shares);
   return [...parts]
-    .map(([release, share]) => ({ release, share_bp: Number(share) }))
+    .map(([release, share]) => {
+      const { activation } = phaseOf(timeline, release, at);
+      return { release, share_bp: Number(share), activation: activation?.number ?? null };
+    })
     .sort((a, b) => compareUtf8(a.release, b.release));
 }
 

@@ -71,9 +71,9 @@ describe('the release that served an inference', () => {
       {
         status: 'ambiguous',
         candidates: [
-          { release: 'v1', share_bp: 5000 },
-          { release: 'v2', share_bp: 5000 },
-          { release: 'v4', share_bp: 0 },
+          { release: 'v1', share_bp: 5000, activation: 1 },
+          { release: 'v2', share_bp: 5000, activation: 1 },
+          { release: 'v4', share_bp: 0, activation: null },
         ],
       },
     ],
@@ -88,7 +88,7 @@ describe('the release that served an inference', () => {
       'is the one with the traffic',
       LOG,
       {},
-      { release: 'v1', basis: 'timeline', candidates: [{ release: 'v1', share_bp: 10_000 }] },
+      { release: 'v1', basis: 'timeline', candidates: [{ release: 'v1', share_bp: 10_000, activation: 1 }] },
     ],
     [
       'is unsure among those with traffic',
