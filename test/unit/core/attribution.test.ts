@@ -72,7 +72,7 @@ describe('the release that served an inference', () => {
         status: 'ambiguous',
         candidates: [
           { release: 'v1', share_bp: 5000, activation: 1 },
-          { release: 'v2', share_bp: 5000, activation: 1 },
+          { release: 'v2', share_bp: 5000, activation: 2 },
           { release: 'v4', share_bp: 0, activation: null },
         ],
       },
