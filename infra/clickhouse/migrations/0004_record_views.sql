@@ -1,9 +1,8 @@
--- The records that count, for analysts: of several copies of one event the first in log order (append time, key,
--- partition, offset), and of several events about one inference_id likewise the first.
+-- The records that count, for analysts: of several copies of one event the first in log order, and of several events
+-- about one inference likewise (SPEC 2; decided in copy_rows). What was known at K are those with `appended_at` up to it.
 
 CREATE VIEW IF NOT EXISTS release_records
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -32,29 +31,27 @@ CREATE VIEW IF NOT EXISTS release_records
   `targets_given` Bool COMMENT 'Whether the record has targets: null and empty mean different things.',
   `target_id` Nullable(String) COMMENT 'TARGET_BOUND, TARGET_UNBOUND: the TEE or node that runs the release or left the registry.'
 )
-AS SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `model_id`, `action`, `release`, `effective_at`, `reason`, `actor`, `blob_ids`, `digest`, `traffic`, `traffic_given`, `to`, `flag_id`, `severity`, `activation`, `from`, `until`, `targets`, `targets_given`, `target_id`
-FROM release_facts
-ORDER BY appended_at, key, partition, offset
-LIMIT 1 BY event_id
-COMMENT 'Records that count, one row an event. One event in the life of the releases of a model: publication, traffic, rollback, flag, target binding. Which fields an action uses is said in their docs; the others are null or empty.';
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `model_id`, `action`, `release`, `effective_at`, `reason`, `actor`, `blob_ids`, `digest`, `traffic`, `traffic_given`, `to`, `flag_id`, `severity`, `activation`, `from`, `until`, `targets`, `targets_given`, `target_id`
+FROM release_facts FINAL
+WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'releases' AND NOT counts)
+COMMENT 'Release events, each event once.';
 
 CREATE VIEW IF NOT EXISTS inference_records
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
   `key` String COMMENT 'Key of the record, empty when it had none.',
   `event_id` String COMMENT 'Unique name of this event within its topic. A second copy under the same event_id is a duplicate when it is identical and a finding when it differs.',
   `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran, by the clock of the source. UTC.',
-  `source` String COMMENT 'Who says so: the name of the indexer, node, gateway or person that reported the event.',
+  `source` LowCardinality(String) COMMENT 'Who says so: the name of the indexer, node, gateway or person that reported the event.',
   `source_ref` Nullable(String) COMMENT 'Where the source has it from: transaction hash and log index, URL or job id.',
   `inference_id` String COMMENT 'The inference, and the key of the record.',
-  `model_id` String COMMENT 'The model that ran.',
-  `requested_model` Nullable(String) COMMENT 'The model name as the request had it, before any alias was resolved.',
-  `release` Nullable(String) COMMENT 'The release as the node or gateway reports it. A claim, and weaker evidence than target and blob.',
-  `blob_id` Nullable(String) COMMENT 'Walrus blob id of the model file that produced the output.',
-  `target_id` Nullable(String) COMMENT 'The TEE or node that served the request.',
+  `model_id` LowCardinality(String) COMMENT 'The model that ran.',
+  `requested_model` LowCardinality(Nullable(String)) COMMENT 'The model name as the request had it, before any alias was resolved.',
+  `release` LowCardinality(Nullable(String)) COMMENT 'The release as the node or gateway reports it. A claim, and weaker evidence than target and blob.',
+  `blob_id` LowCardinality(Nullable(String)) COMMENT 'Walrus blob id of the model file that produced the output.',
+  `target_id` LowCardinality(Nullable(String)) COMMENT 'The TEE or node that served the request.',
   `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
   `session_id` Nullable(String) COMMENT 'The payment session the request belongs to.',
   `request_hash` Nullable(String) COMMENT 'Hash of the request, as signed by the TEE.',
@@ -62,21 +59,13 @@ CREATE VIEW IF NOT EXISTS inference_records
   `cost` Nullable(UInt256) COMMENT 'Cost in the smallest unit of the asset, a decimal integer of at most 2^256 - 1. Weighs the split of a payment.',
   `clock_error_ms` Nullable(Int32) COMMENT 'How far, in milliseconds, the clock behind occurred_at may be off. Null means 0.'
 )
-AS SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `inference_id`, `model_id`, `requested_model`, `release`, `blob_id`, `target_id`, `agent_id`, `session_id`, `request_hash`, `output_hash`, `cost`, `clock_error_ms`
-FROM
-(
-  SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `inference_id`, `model_id`, `requested_model`, `release`, `blob_id`, `target_id`, `agent_id`, `session_id`, `request_hash`, `output_hash`, `cost`, `clock_error_ms`
-  FROM inference_facts
-  ORDER BY appended_at, key, partition, offset
-  LIMIT 1 BY event_id
-)
-ORDER BY appended_at, key, partition, offset
-LIMIT 1 BY inference_id
-COMMENT 'Records that count, one row an event. One inference: a model was run for a request.';
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `inference_id`, `model_id`, `requested_model`, claim AS `release`, `blob_id`, `target_id`, `agent_id`, `session_id`, `request_hash`, `output_hash`, `cost`, `clock_error_ms`
+FROM inference_rows FINAL
+WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
+COMMENT 'Inferences as they were reported, each event once.';
 
 CREATE VIEW IF NOT EXISTS proof_records
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -97,15 +86,13 @@ CREATE VIEW IF NOT EXISTS proof_records
   `leaf_index` Nullable(Int64) COMMENT 'Index of the leaf of the proof in its batch, counted from 0.',
   `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.'
 )
-AS SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `proof_id`, `inference_id`, `path`, `state`, `verifier`, `target_id`, `digest`, `evidence_blob_id`, `batch_root`, `leaf_index`, `tx_hash`
-FROM proof_facts
-ORDER BY appended_at, key, partition, offset
-LIMIT 1 BY event_id
-COMMENT 'Records that count, one row an event. One step in the life of a proof that verifies an inference. Several records tell the life of one proof.';
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `proof_id`, `inference_id`, `path`, `state`, `verifier`, `target_id`, `digest`, `evidence_blob_id`, `batch_root`, `leaf_index`, `tx_hash`
+FROM proof_facts FINAL
+WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'proofs' AND NOT counts)
+COMMENT 'Proof records, each event once.';
 
 CREATE VIEW IF NOT EXISTS payment_records
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -126,15 +113,13 @@ CREATE VIEW IF NOT EXISTS payment_records
   `tx_hash` Nullable(String) COMMENT 'Transaction that settles, refunds or reverses the payment.',
   `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.'
 )
-AS SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `payment_id`, `state`, `amount`, `asset`, `network`, `payer`, `payee`, `session_id`, `model_id`, `tx_hash`, `allocations`
-FROM payment_facts
-ORDER BY appended_at, key, partition, offset
-LIMIT 1 BY event_id
-COMMENT 'Records that count, one row an event. One step in the life of a payment. Several records tell the life of one payment, and one payment may cover many inferences.';
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `payment_id`, `state`, `amount`, `asset`, `network`, `payer`, `payee`, `session_id`, `model_id`, `tx_hash`, `allocations`
+FROM payment_facts FINAL
+WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'payments' AND NOT counts)
+COMMENT 'Payment records, each event once.';
 
 CREATE VIEW IF NOT EXISTS agent_records
 (
-  `topic` LowCardinality(String) COMMENT 'Topic the record was read from.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
   `offset` UInt64 COMMENT 'Kafka offset of the record.',
   `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
@@ -154,8 +139,24 @@ CREATE VIEW IF NOT EXISTS agent_records
   `upstream_agent_ids` Array(String) COMMENT 'Ids of the agents whose output the agent used.',
   `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.'
 )
-AS SELECT `topic`, `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `agent_id`, `change_id`, `action`, `kind`, `model_id`, `before_digest`, `after_digest`, `caused_by`, `upstream_agent_ids`, `reverts_change_id`
-FROM agent_facts
-ORDER BY appended_at, key, partition, offset
-LIMIT 1 BY event_id
-COMMENT 'Records that count, one row an event. One change of behaviour of an agent, its reversal or its acknowledgement.';
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `agent_id`, `change_id`, `action`, `kind`, `model_id`, `before_digest`, `after_digest`, `caused_by`, `upstream_agent_ids`, `reverts_change_id`
+FROM agent_facts FINAL
+WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'agents' AND NOT counts)
+COMMENT 'Agent records, each event once.';
+
+CREATE VIEW IF NOT EXISTS copies
+(
+  `stream` LowCardinality(String) COMMENT 'releases, inferences, proofs, agents or payments.',
+  `partition` UInt32 COMMENT 'Kafka partition of the record.',
+  `offset` UInt64 COMMENT 'Kafka offset of the record.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time of the record.',
+  `event_id` String COMMENT 'The event that it is a copy of.',
+  `subject_id` String COMMENT 'What the record is about: the inference, payment, agent or model.',
+  `finding` LowCardinality(String) COMMENT 'Empty for the one that counts. DUPLICATE: says the same as it. EVENT_ID_CONFLICT: says something else under the same event_id. SAME_INFERENCE: another event about an inference that has one.',
+  `of_partition` UInt32 COMMENT 'Kafka partition of the record that counts instead; its own when it counts itself.',
+  `of_offset` UInt64 COMMENT 'Kafka offset of the record that counts instead; its own when it counts itself.'
+)
+AS SELECT `stream`, `partition`, `offset`, `appended_at`, `event_id`, `subject_id`, `finding`, `of_partition`, `of_offset`
+FROM copy_rows FINAL
+WHERE NOT counts
+COMMENT 'Records that are ignored because another one of their event or inference counts, with the finding.';

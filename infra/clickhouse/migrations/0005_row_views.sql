@@ -1,171 +1,397 @@
--- The joined rows for analysts: the newest value, and the value as known at any time K (parameter known_at).
+-- What is known of each inference, proof, payment, agent, model: views for analysts, none of which needs FINAL. Each is
+-- there twice: as known now, and `..._as_of(known_at = '2026-03-10 11:00:00.000')` from what was appended up to then.
+
+CREATE VIEW IF NOT EXISTS model_states_as_of AS
+SELECT model_id, known_at, activations, flags, coverage, incidents
+FROM model_state_rows FINAL
+WHERE (model_id, known_at) IN (
+  SELECT model_id, max(known_at) FROM model_state_rows
+  WHERE known_at <= {known_at:DateTime64(3, 'UTC')} GROUP BY model_id
+)
+COMMENT 'What the release records of each model come to, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS windows_as_of AS
+SELECT
+  model_id, a.release AS release, a.activation AS activation, a.from AS from, a.to AS to,
+  isNotNull(a.undone_by) AS undone_by_rollback, a.undone_by AS undone_by, a.restored AS restored, a.flagged AS flagged,
+  known_at
+FROM model_states_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+ARRAY JOIN activations AS a
+COMMENT 'Activations of releases, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS windows
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `activation` UInt32 COMMENT 'Number of the activation of the release, from 1 in time order.',
+  `from` DateTime64(6, 'UTC') COMMENT 'Start of the activation. UTC.',
+  `to` Nullable(DateTime64(6, 'UTC')) COMMENT 'End of the activation, exclusive; null while it is open. UTC.',
+  `undone_by_rollback` Bool COMMENT 'Whether a rollback undid it.',
+  `undone_by` Nullable(UInt64) COMMENT 'Offset of the ROLLED_BACK that undid it.',
+  `restored` Nullable(String) COMMENT 'The release that rollback restored.',
+  `flagged` Bool COMMENT 'Whether a flag covers the activation.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Append time of the release record since which the model is known so.'
+)
+AS SELECT `model_id`, `release`, `activation`, `from`, `to`, `undone_by_rollback`, `undone_by`, `restored`, `flagged`, `known_at`
+FROM windows_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Activations of releases, as known now.';
+
+CREATE VIEW IF NOT EXISTS flags_as_of AS
+SELECT
+  model_id, f.release AS release, f.flag_id AS flag_id, f.severity AS severity, f.activation AS activation,
+  f.activation_from AS activation_from, f.from AS from, f.until AS until, f.targets AS targets,
+  f.any_target AS any_target, f.raised_at AS raised_at, f.offset AS offset
+FROM model_states_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+ARRAY JOIN flags AS f
+COMMENT 'Flags that stand, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS flags
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release declared bad.',
+  `flag_id` String COMMENT 'Name of the flag within its model.',
+  `severity` Nullable(String) COMMENT 'How bad it is, in the words of whoever raised the flag.',
+  `activation` Nullable(Int32) COMMENT 'The activation it is limited to, by number as of then; null for every one.',
+  `activation_from` Nullable(DateTime64(6, 'UTC')) COMMENT 'Start of that activation, once there is one. UTC.',
+  `from` Nullable(DateTime64(6, 'UTC')) COMMENT 'Limits the flag to event times at or after this one. UTC.',
+  `until` Nullable(DateTime64(6, 'UTC')) COMMENT 'Limits the flag to event times before this one. UTC.',
+  `targets` Array(String) COMMENT 'The targets it is limited to.',
+  `any_target` Bool COMMENT 'Whether it is limited to no targets.',
+  `raised_at` DateTime64(3, 'UTC') COMMENT 'Append time of the FLAGGED record.',
+  `offset` UInt64 COMMENT 'Offset of the FLAGGED record in the releases topic.'
+)
+AS SELECT `model_id`, `release`, `flag_id`, `severity`, `activation`, `activation_from`, `from`, `until`, `targets`, `any_target`, `raised_at`, `offset`
+FROM flags_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Flags that stand, as known now.';
+
+CREATE VIEW IF NOT EXISTS flag_coverage_as_of AS
+SELECT
+  model_id, c.release AS release, c.from AS from, c.until AS until, c.any_target AS any_target, c.target_id AS target_id
+FROM model_states_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+ARRAY JOIN coverage AS c
+COMMENT 'Event times at which a flag covers an inference of a release, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS flag_coverage
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `from` DateTime64(6, 'UTC') COMMENT 'Start of the span of event times. UTC.',
+  `until` DateTime64(6, 'UTC') COMMENT 'End of the span, exclusive. UTC.',
+  `any_target` Bool COMMENT 'Whether it holds whatever the target.',
+  `target_id` String COMMENT 'Else the target it holds for.'
+)
+AS SELECT `model_id`, `release`, `from`, `until`, `any_target`, `target_id`
+FROM flag_coverage_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Event times at which a flag covers an inference of a release, as known now.';
+
+CREATE VIEW IF NOT EXISTS timeline_as_of AS
+SELECT
+  model_id,
+  ifNull(effective_at, occurred_at) AS from,
+  mapFilter((release, share) -> share > 0, argMax(if(traffic_given, traffic, map(ifNull(to, ''), toInt32(10000))), r.offset)) AS traffic,
+  max(r.offset) AS offset
+FROM release_records AS r
+WHERE action IN ('TRAFFIC_SET', 'ROLLED_BACK') AND appended_at <= {known_at:DateTime64(3, 'UTC')}
+GROUP BY model_id, from
+COMMENT 'The traffic split of each model from each effective time on, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS timeline
+(
+  `model_id` String COMMENT 'The model.',
+  `from` DateTime64(6, 'UTC') COMMENT 'From when the split holds, until the next one of the model. UTC.',
+  `traffic` Map(String, Int32) COMMENT 'Release to basis points; empty for an outage.',
+  `offset` UInt64 COMMENT 'Offset of the release record that says so.'
+)
+AS SELECT `model_id`, `from`, `traffic`, `offset`
+FROM timeline_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'The traffic split of each model from each effective time on, as known now.';
+
+CREATE VIEW IF NOT EXISTS inferences_as_of AS
+SELECT
+  r.inference_id, r.model_id, r.occurred_at,
+  arrayLastIndex(known -> known <= {known_at:DateTime64(3, 'UTC')}, r.earlier.known_at) AS said,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.status, r.earlier.status[said]) AS status,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.release, r.earlier.release[said]) AS release,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.activation, r.earlier.activation[said]) AS activation,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.phase, r.earlier.phase[said]) AS phase,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.basis, r.earlier.basis[said]) AS basis,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.candidates, r.earlier.candidates[said]) AS candidates,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.near_boundary, r.earlier.near_boundary[said]) AS near_boundary,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.findings, r.earlier.findings[said]) AS findings,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.blob_status, r.earlier.blob_status[said]) AS blob_status,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.blob_releases, r.earlier.blob_releases[said]) AS blob_releases,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.known_at, r.earlier.known_at[said]) AS known_at,
+  r.blob_id, r.claim, r.target_id, r.agent_id, r.session_id, r.requested_model, r.request_hash, r.output_hash, r.cost, r.appended_at, r.partition, r.offset
+FROM inference_rows AS r FINAL
+WHERE r.appended_at <= {known_at:DateTime64(3, 'UTC')}
+  AND (r.partition, r.offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
+COMMENT 'Which release served each inference, and which blob produced it, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS inferences
 (
-  `inference_id` String COMMENT 'The inference.',
-  `model_id` String COMMENT 'The model that ran.',
-  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran. UTC.',
-  `requested_model` Nullable(String) COMMENT 'The model name as the request had it.',
-  `claim` Nullable(String) COMMENT 'The release as the node or gateway reports it.',
-  `blob_id` Nullable(String) COMMENT 'Blob id of the model file that produced the output.',
-  `target_id` Nullable(String) COMMENT 'The TEE or node that served the request.',
-  `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
-  `session_id` Nullable(String) COMMENT 'The payment session the request belongs to.',
-  `cost` Nullable(UInt256) COMMENT 'Cost in the smallest unit of the asset.',
+  `inference_id` String COMMENT 'The inference, and the key of the record.',
+  `model_id` LowCardinality(String) COMMENT 'The model that ran.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran, by the clock of the source. UTC.',
   `status` LowCardinality(String) COMMENT 'attributed, ambiguous or unattributed.',
-  `release` Nullable(String) COMMENT 'The release that served it, when attributed.',
+  `release` LowCardinality(Nullable(String)) COMMENT 'The release that served it, when attributed.',
   `activation` Nullable(UInt32) COMMENT 'Activation of the release that it belongs to: the one that contains its time or, when stale, the last that ended.',
   `phase` LowCardinality(Nullable(String)) COMMENT 'active, stale, premature or never, when attributed.',
   `basis` LowCardinality(Nullable(String)) COMMENT 'The evidence that decided: target, blob, blob+claim, blob+timeline, claim or timeline.',
-  `candidates` Array(Tuple(release String, share_bp UInt32)) COMMENT 'The releases that can have served it with their shares in basis points.',
+  `candidates` Array(Tuple(release String, share_bp UInt32, activation Nullable(UInt32))) COMMENT 'The releases that can have served it, with their shares in basis points and the activation it would belong to.',
   `near_boundary` Bool COMMENT 'Whether a change of traffic lies within the clock error of the source.',
-  `findings` Array(String) COMMENT 'Evidence that disagrees or is missing.',
+  `findings` Array(LowCardinality(String)) COMMENT 'Evidence that disagrees or is missing.',
   `blob_status` LowCardinality(String) COMMENT 'matched, unknown or not_applicable.',
-  `blob_releases` Array(String) COMMENT 'The releases that list the blob.',
-  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this value is known.',
+  `blob_releases` Array(LowCardinality(String)) COMMENT 'The releases that list the blob.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this is known: the greatest append time among the records it rests on.',
+  `blob_id` LowCardinality(Nullable(String)) COMMENT 'Walrus blob id of the model file that produced the output.',
+  `claim` LowCardinality(Nullable(String)) COMMENT 'The release as the node or gateway reports it. A claim, and weaker evidence than target and blob.',
+  `target_id` LowCardinality(Nullable(String)) COMMENT 'The TEE or node that served the request.',
+  `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
+  `session_id` Nullable(String) COMMENT 'The payment session the request belongs to.',
+  `requested_model` LowCardinality(Nullable(String)) COMMENT 'The model name as the request had it, before any alias was resolved.',
+  `request_hash` Nullable(String) COMMENT 'Hash of the request, as signed by the TEE.',
+  `output_hash` Nullable(String) COMMENT 'Hash of the output, as signed by the TEE.',
+  `cost` Nullable(UInt256) COMMENT 'Cost in the smallest unit of the asset, a decimal integer of at most 2^256 - 1. Weighs the split of a payment.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.',
   `partition` UInt32 COMMENT 'Kafka partition of the record.',
-  `offset` UInt64 COMMENT 'Kafka offset of the record.',
-  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time of the record.'
+  `offset` UInt64 COMMENT 'Kafka offset of the record.'
+)
+AS SELECT `inference_id`, `model_id`, `occurred_at`, `status`, `release`, `activation`, `phase`, `basis`, `candidates`, `near_boundary`, `findings`, `blob_status`, `blob_releases`, `known_at`, `blob_id`, `claim`, `target_id`, `agent_id`, `session_id`, `requested_model`, `request_hash`, `output_hash`, `cost`, `appended_at`, `partition`, `offset`
+FROM inferences_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Which release served each inference, and which blob produced it, as known now.';
+
+CREATE VIEW IF NOT EXISTS inference_releases_as_of AS
+SELECT
+  i.model_id AS model_id, i.inference_id AS inference_id, i.occurred_at AS occurred_at, i.appended_at AS appended_at,
+  i.agent_id AS agent_id, i.release AS release, i.certain AS certain, i.share_bp AS share_bp,
+  i.activation AS activation, i.phase AS phase, f.release != '' AS covered
+FROM
+(
+  SELECT
+    model_id, inference_id, occurred_at, appended_at, agent_id, target_id, status = 'attributed' AS certain, phase,
+    c.release AS release, c.share_bp AS share_bp, c.activation AS activation
+  FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+  ARRAY JOIN candidates AS c
+) AS i
+LEFT JOIN flag_coverage_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS f
+  ON i.model_id = f.model_id AND i.release = f.release AND i.occurred_at >= f.from AND i.occurred_at < f.until
+  AND (f.any_target OR f.target_id = i.target_id)
+COMMENT 'Every release that served an inference or may have, and whether a flag covers it there, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS inference_releases
+(
+  `model_id` LowCardinality(String) COMMENT 'The model.',
+  `inference_id` String COMMENT 'The inference.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time. UTC.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time of the inference.',
+  `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
+  `release` String COMMENT 'The release that served it or, when not certain, may have.',
+  `certain` Bool COMMENT 'True when it is attributed to the release, false for a candidate.',
+  `share_bp` UInt32 COMMENT 'Share of the release among the candidates, in basis points.',
+  `activation` Nullable(UInt32) COMMENT 'The activation it belongs to, or would.',
+  `phase` LowCardinality(Nullable(String)) COMMENT 'active, stale, premature or never, when certain.',
+  `covered` Bool COMMENT 'Whether a flag covers the inference at this release.'
+)
+AS SELECT `model_id`, `inference_id`, `occurred_at`, `appended_at`, `agent_id`, `release`, `certain`, `share_bp`, `activation`, `phase`, `covered`
+FROM inference_releases_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Every release that served an inference or may have, and whether a flag covers it there, as known now.';
+
+CREATE VIEW IF NOT EXISTS inference_revisions
+(
+  `inference_id` String COMMENT 'The inference.',
+  `model_id` LowCardinality(String) COMMENT 'The model that ran.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time. UTC.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said, until the next revision.',
+  `status` String COMMENT 'attributed, ambiguous or unattributed.',
+  `release` Nullable(String) COMMENT 'The release that served it, when attributed.',
+  `activation` Nullable(UInt32) COMMENT 'Activation of the release that it belongs to: the one that contains its time or, when stale, the last that ended.',
+  `phase` Nullable(String) COMMENT 'active, stale, premature or never, when attributed.',
+  `basis` Nullable(String) COMMENT 'The evidence that decided: target, blob, blob+claim, blob+timeline, claim or timeline.',
+  `findings` Array(String) COMMENT 'Evidence that disagrees or is missing.',
+  `blob_status` String COMMENT 'matched, unknown or not_applicable.'
 )
 AS SELECT
-  inference_id, model_id, occurred_at, requested_model, claim, blob_id, target_id, agent_id, session_id, cost,
-  status, release, activation, phase, basis, candidates, near_boundary, findings, blob_status, blob_releases,
-  known_at, partition, offset, appended_at
-FROM inference_rows FINAL
-WHERE NOT void
-COMMENT 'Which release served each inference, as known now.';
+  inference_id, model_id, occurred_at, said.1 AS known_at, said.2 AS status, said.3 AS release, said.4 AS activation,
+  said.5 AS phase, said.6 AS basis, said.7 AS findings, said.8 AS blob_status
+FROM
+(
+  SELECT
+    inference_id, model_id, occurred_at,
+    arrayJoin(arrayPushBack(
+      arrayMap(e -> (e.known_at, e.status, e.release, e.activation, e.phase, e.basis, e.findings, e.blob_status), earlier),
+      (known_at, toString(status), CAST(release, 'Nullable(String)'), activation, CAST(phase, 'Nullable(String)'), CAST(basis, 'Nullable(String)'), CAST(findings, 'Array(String)'), toString(blob_status))
+    )) AS said
+  FROM inference_rows FINAL
+  WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
+)
+COMMENT 'Everything that was ever said of each inference, a row a revision.';
 
-CREATE VIEW IF NOT EXISTS inferences_as_of AS
-WITH
-  known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
-  arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
+CREATE VIEW IF NOT EXISTS proofs_as_of AS
 SELECT
-  inference_id, model_id, occurred_at, requested_model, claim, blob_id, target_id, agent_id, session_id, cost,
-  if(newest, status, was.status) AS status,
-  if(newest, release, was.release) AS release,
-  if(newest, activation, was.activation) AS activation,
-  if(newest, phase, was.phase) AS phase,
-  if(newest, basis, was.basis) AS basis,
-  if(newest, candidates, was.candidates) AS candidates,
-  if(newest, near_boundary, was.near_boundary) AS near_boundary,
-  if(newest, findings, was.findings) AS findings,
-  if(newest, blob_status, was.blob_status) AS blob_status,
-  if(newest, blob_releases, was.blob_releases) AS blob_releases,
-  if(newest, known_at, was.known_at) AS known_at,
-  partition, offset, appended_at
-FROM inference_rows FINAL
-WHERE NOT void AND appended_at <= {known_at:DateTime64(3, 'UTC')}
-SETTINGS prefer_column_name_to_alias = 1
-COMMENT 'Which release served each inference, as known at {known_at}.';
+  inference_id,
+  multiIf(deciding.2 = 'VERIFIED', 'verified', deciding.2 = 'FAILED', 'failed', deciding.2 = 'SUBMITTED', 'pending', 'none') AS state,
+  if(deciding.2 = '', NULL, deciding.3) AS path,
+  if(deciding.2 = 'VERIFIED', deciding.1, NULL) AS verified_at,
+  if(deciding.2 = 'VERIFIED' AND revoked.2 != '', revoked.1, NULL) AS unverifiable_since,
+  known_at
+FROM
+(
+  SELECT
+    inference_id,
+    arrayMap(
+      r -> (r.1, r.6, r.7, r.8),
+      arraySort(groupArray((occurred_at, appended_at, key, partition, offset, toString(state), toString(path), proof_id)))
+    ) AS story,
+    arrayFirstIndex(r -> r.2 = 'VERIFIED', story) AS verified,
+    arrayFirstIndex(r -> r.2 = 'FAILED', story) AS failed,
+    arrayFirstIndex(r -> r.2 = 'SUBMITTED', story) AS submitted,
+    story[multiIf(verified > 0, verified, failed > 0, failed, submitted)] AS deciding,
+    arrayFirst((r, i) -> r.2 = 'UNVERIFIABLE' AND r.4 = deciding.4 AND i > verified, story, arrayEnumerate(story)) AS revoked,
+    max(appended_at) AS known_at
+  FROM proof_records
+  WHERE appended_at <= {known_at:DateTime64(3, 'UTC')}
+  GROUP BY inference_id
+)
+COMMENT 'Which proof path verified each inference; one without proof records is not there, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS proofs
 (
   `inference_id` String COMMENT 'The inference the proofs are of.',
-  `state` LowCardinality(String) COMMENT 'verified, failed, pending or none.',
-  `path` LowCardinality(Nullable(String)) COMMENT 'Proof path of the record that decides: TEE, ZKML, VANILLA or OTHER.',
+  `state` String COMMENT 'verified, failed, pending or none.',
+  `path` Nullable(String) COMMENT 'Proof path of the record that decides: TEE, ZKML, VANILLA or OTHER.',
   `verified_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the first verification. UTC.',
   `unverifiable_since` Nullable(DateTime64(6, 'UTC')) COMMENT 'Since when the proof that verified it can no longer be checked. UTC.',
-  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this value is known.'
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Append time of the latest proof record of the inference.'
 )
-AS SELECT inference_id, state, path, verified_at, unverifiable_since, known_at
-FROM proof_rows FINAL
-COMMENT 'Which proof path verified each inference, as known now.';
+AS SELECT `inference_id`, `state`, `path`, `verified_at`, `unverifiable_since`, `known_at`
+FROM proofs_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Which proof path verified each inference; one without proof records is not there, as known now.';
 
-CREATE VIEW IF NOT EXISTS proofs_as_of AS
-WITH
-  known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
-  arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
+CREATE VIEW IF NOT EXISTS payments_as_of AS
 SELECT
-  inference_id,
-  if(newest, state, was.state) AS state,
-  if(newest, path, was.path) AS path,
-  if(newest, verified_at, was.verified_at) AS verified_at,
-  if(newest, unverifiable_since, was.unverifiable_since) AS unverifiable_since,
-  if(newest, known_at, was.known_at) AS known_at
-FROM proof_rows FINAL
-WHERE known_at <= {known_at:DateTime64(3, 'UTC')}
-  OR (length(earlier) > 0 AND earlier[1].known_at <= {known_at:DateTime64(3, 'UTC')})
-SETTINGS prefer_column_name_to_alias = 1
-COMMENT 'Which proof path verified each inference, as known at {known_at}.';
+  r.payment_id,
+  arrayLastIndex(known -> known <= {known_at:DateTime64(3, 'UTC')}, r.earlier.known_at) AS said,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.asset, r.earlier.asset[said]) AS asset,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.network, r.earlier.network[said]) AS network,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.payer, r.earlier.payer[said]) AS payer,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.payee, r.earlier.payee[said]) AS payee,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.state, r.earlier.state[said]) AS state,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.amount, r.earlier.amount[said]) AS amount,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.refunded, r.earlier.refunded[said]) AS refunded,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.model_id, r.earlier.model_id[said]) AS model_id,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.session_id, r.earlier.session_id[said]) AS session_id,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.parts, r.earlier.parts[said]) AS parts,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.unlinked, r.earlier.unlinked[said]) AS unlinked,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.waiting, r.earlier.waiting[said]) AS waiting,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.findings, r.earlier.findings[said]) AS findings,
+  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.known_at, r.earlier.known_at[said]) AS known_at,
+  r.models
+FROM payment_rows AS r FINAL
+WHERE NOT r.void AND (r.known_at <= {known_at:DateTime64(3, 'UTC')} OR said > 0)
+COMMENT 'What each payment says, and how its amount is split over its inferences, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS payments
 (
   `payment_id` String COMMENT 'The payment.',
-  `asset` String COMMENT 'The asset paid in.',
-  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id.',
-  `payer` String COMMENT 'Address that pays.',
-  `payee` String COMMENT 'Address that is paid.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `payer` String COMMENT 'Address that pays, by its latest record.',
+  `payee` String COMMENT 'Address that is paid, by its latest record.',
   `state` LowCardinality(String) COMMENT 'State by the latest record.',
-  `amount` UInt256 COMMENT 'Amount in the smallest unit of the asset.',
+  `amount` UInt256 COMMENT 'Amount in the smallest unit of the asset: from the earliest SETTLED, else the latest record.',
   `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
-  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
   `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
   `model_id` Nullable(String) COMMENT 'The model paid for, where the payment says so.',
   `session_id` Nullable(String) COMMENT 'The payment session.',
-  `parts` Array(Tuple(inference_id String, amount UInt256)) COMMENT 'The split of the amount over the linked inferences.',
+  `parts` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)) COMMENT 'The split of the amount over the linked inferences, sorted by inference id; model and time are null while no record of the inference is known.',
   `unlinked` UInt256 COMMENT 'What no link takes; the parts and this sum to the amount.',
   `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
-  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this value is known.'
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
+  `models` Array(String) COMMENT 'Every model it was ever linked to, its own model_id included: what a look-up by model starts from.'
 )
-AS SELECT
-  payment_id, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id,
-  session_id, parts, unlinked, waiting, findings, known_at
-FROM payment_rows FINAL
-WHERE NOT void
-COMMENT 'What each payment says and how its amount is split over its inferences, as known now.';
+AS SELECT `payment_id`, `asset`, `network`, `payer`, `payee`, `state`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `model_id`, `session_id`, `parts`, `unlinked`, `waiting`, `findings`, `known_at`, `models`
+FROM payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'What each payment says, and how its amount is split over its inferences, as known now.';
 
-CREATE VIEW IF NOT EXISTS payments_as_of AS
-WITH
-  known_at <= {known_at:DateTime64(3, 'UTC')} AS newest,
-  arrayLast(e -> e.known_at <= {known_at:DateTime64(3, 'UTC')}, earlier) AS was
+CREATE VIEW IF NOT EXISTS payment_parts_as_of AS
 SELECT
-  payment_id,
-  if(newest, state, was.state) AS state,
-  if(newest, amount, was.amount) AS amount,
-  if(newest, settled_at, was.settled_at) AS settled_at,
-  if(newest, settled_appended_at, was.settled_appended_at) AS settled_appended_at,
-  if(newest, refunded, was.refunded) AS refunded,
-  if(newest, model_id, was.model_id) AS model_id,
-  if(newest, session_id, was.session_id) AS session_id,
-  if(newest, parts, was.parts) AS parts,
-  if(newest, unlinked, was.unlinked) AS unlinked,
-  if(newest, findings, was.findings) AS findings,
-  if(newest, known_at, was.known_at) AS known_at
-FROM payment_rows FINAL
-WHERE NOT void
-  AND (known_at <= {known_at:DateTime64(3, 'UTC')}
-    OR (length(earlier) > 0 AND earlier[1].known_at <= {known_at:DateTime64(3, 'UTC')}))
-SETTINGS prefer_column_name_to_alias = 1
-COMMENT 'What each payment says and how its amount is split, as known at {known_at}.';
-
-CREATE VIEW IF NOT EXISTS agent_changes
+  payment_id, state, settled_at, settled_appended_at, refunded, p.inference_id AS inference_id, p.model_id AS model_id,
+  p.occurred_at AS occurred_at, p.amount AS amount
+FROM
 (
-  `agent_id` String COMMENT 'The agent.',
-  `change_id` String COMMENT 'The change.',
-  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time. UTC.',
-  `action` LowCardinality(String) COMMENT 'CHANGED, REVERTED or ACKNOWLEDGED.',
-  `kind` LowCardinality(String) COMMENT 'What of the agent it concerns.',
-  `model_id` Nullable(String) COMMENT 'The model it concerns; null for any.',
-  `before_digest` Nullable(String) COMMENT 'Digest of what was changed, before.',
-  `after_digest` Nullable(String) COMMENT 'Digest of what was changed, after.',
-  `caused_by` Array(String) COMMENT 'Inferences the agent names as the cause.',
-  `upstream_agent_ids` Array(String) COMMENT 'Agents whose output it used.',
-  `reverts_change_id` Nullable(String) COMMENT 'The change it takes back.',
-  `partition` UInt32 COMMENT 'Kafka partition of the record.',
-  `offset` UInt64 COMMENT 'Kafka offset of the record.',
-  `known_at` DateTime64(3, 'UTC') COMMENT 'Append time of the record.'
+  SELECT payment_id, state, settled_at, settled_appended_at, refunded, parts
+  FROM payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
 )
-AS SELECT
-  agent_id, change_id, occurred_at, action, kind, model_id, before_digest, after_digest, caused_by, upstream_agent_ids,
-  reverts_change_id, partition, offset, appended_at AS known_at
-FROM agent_records
-COMMENT 'What agents changed, took back and acknowledged, as known now.';
+ARRAY JOIN parts AS p
+COMMENT 'The parts that payments are split into, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS payment_parts
+(
+  `payment_id` String COMMENT 'The payment.',
+  `state` LowCardinality(String) COMMENT 'State by the latest record.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `inference_id` String COMMENT 'The inference the part is for.',
+  `model_id` Nullable(String) COMMENT 'Its model; null while no record of it is known.',
+  `occurred_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Its event time; null while no record of it is known. UTC.',
+  `amount` UInt256 COMMENT 'The part, in the smallest unit of the asset.'
+)
+AS SELECT `payment_id`, `state`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `model_id`, `occurred_at`, `amount`
+FROM payment_parts_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'The parts that payments are split into, as known now.';
 
 CREATE VIEW IF NOT EXISTS agent_changes_as_of AS
-SELECT
-  agent_id, change_id, occurred_at, action, kind, model_id, before_digest, after_digest, caused_by, upstream_agent_ids,
-  reverts_change_id, partition, offset, appended_at AS known_at
+SELECT agent_id, change_id, occurred_at, action, kind, model_id, before_digest, after_digest, caused_by, upstream_agent_ids, reverts_change_id, key, partition, offset, appended_at
 FROM agent_records
 WHERE appended_at <= {known_at:DateTime64(3, 'UTC')}
 COMMENT 'What agents changed, took back and acknowledged, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS agent_changes
+(
+  `agent_id` String COMMENT 'The agent, and the key of the record.',
+  `change_id` String COMMENT 'Name of this change, for later records to refer to.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the agent changed, reverted or acknowledged, by the clock of the source. UTC.',
+  `action` LowCardinality(String) COMMENT 'What the agent did.',
+  `kind` LowCardinality(String) COMMENT 'What about the agent changed.',
+  `model_id` Nullable(String) COMMENT 'The model the change is about. Null means any.',
+  `before_digest` Nullable(String) COMMENT 'Digest of what it was before the change.',
+  `after_digest` Nullable(String) COMMENT 'Digest of what it is after the change.',
+  `caused_by` Array(String) COMMENT 'Ids of the inferences that caused the change.',
+  `upstream_agent_ids` Array(String) COMMENT 'Ids of the agents whose output the agent used.',
+  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.',
+  `key` String COMMENT 'Key of the record, empty when it had none.',
+  `partition` UInt32 COMMENT 'Kafka partition of the record.',
+  `offset` UInt64 COMMENT 'Kafka offset of the record.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.'
+)
+AS SELECT `agent_id`, `change_id`, `occurred_at`, `action`, `kind`, `model_id`, `before_digest`, `after_digest`, `caused_by`, `upstream_agent_ids`, `reverts_change_id`, `key`, `partition`, `offset`, `appended_at`
+FROM agent_changes_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'What agents changed, took back and acknowledged, as known now.';
+
+CREATE VIEW IF NOT EXISTS agent_exposures_as_of AS
+SELECT
+  model_id, assumeNotNull(i.release) AS release, assumeNotNull(i.activation) AS activation, assumeNotNull(i.agent_id) AS agent_id,
+  min(occurred_at) AS first_at, max(occurred_at) AS last_at, count() AS inferences
+FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS i
+WHERE i.status = 'attributed' AND i.activation IS NOT NULL AND i.agent_id IS NOT NULL
+GROUP BY model_id, release, activation, agent_id
+COMMENT 'Agents exposed to an activation by the inferences they made, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS agent_exposures
+(
+  `model_id` LowCardinality(String) COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `activation` UInt32 COMMENT 'The activation.',
+  `agent_id` String COMMENT 'The agent.',
+  `first_at` DateTime64(6, 'UTC') COMMENT 'Event time of its first inference attributed to the activation. UTC.',
+  `last_at` DateTime64(6, 'UTC') COMMENT 'Event time of its last one. UTC.',
+  `inferences` UInt64 COMMENT 'How many there are.'
+)
+AS SELECT `model_id`, `release`, `activation`, `agent_id`, `first_at`, `last_at`, `inferences`
+FROM agent_exposures_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'Agents exposed to an activation by the inferences they made, as known now.';
