@@ -1,6 +1,6 @@
 import { attribute, type InferenceVerdict } from './attribution.js';
 import { firstCopies, firstInferences } from './identity.js';
-import { paymentOf, splitPayment, type Inferences, type PaymentSplit } from './payment.js';
+import { paymentOf, splitPayment, type Inferences, type LinkedInference, type PaymentSplit } from './payment.js';
 import { proofOf, type ProofVerdict } from './proof.js';
 import type { Fact, InferenceFact, PaymentFact, ProofFact, ReleaseFact } from './record.js';
 import type { ModelLog } from './release-log.js';
@@ -87,12 +87,16 @@ export function proofHistory(facts: readonly ProofFact[]): Revision<ProofVerdict
 }
 
 /**
+ * What a payment said and how it was split, at each append time of its own records and of the inferences it names: a
+ * revision says also that an inference became known where no amount changed.
+ *
  * @param facts every copy of every record of one payment, at least one
- * @param inferences every copy of every inference that any of them names, by id or session
+ * @param inferences the inferences that any of them names, by id or session; copies of them, too, as long as the first
+ *   copy of each is among them
  */
 export function paymentHistory(
   facts: readonly PaymentFact[],
-  inferences: readonly InferenceFact[],
+  inferences: readonly LinkedInference[],
 ): Revision<PaymentSplit>[] {
   const counting = firstCopies(facts).counting;
   const start = Math.min(...appendTimes(counting));
@@ -103,7 +107,7 @@ export function paymentHistory(
   );
 }
 
-function lookup(facts: readonly InferenceFact[]): Inferences {
+function lookup(facts: readonly LinkedInference[]): Inferences {
   const byId = new Map(facts.map((fact) => [fact.record.inference_id, fact]));
   return {
     byId: (id) => byId.get(id),

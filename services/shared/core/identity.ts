@@ -1,5 +1,5 @@
 import { compareLogOrder } from './order.js';
-import type { Fact, InferenceFact } from './record.js';
+import type { Fact } from './record.js';
 
 /** What became of the copies of one event that do not count (SPEC 2, Identity). */
 export interface IgnoredCopy<T> {
@@ -29,8 +29,10 @@ export function firstCopies<T extends { readonly event_id: string }>(
 }
 
 /** Of several events about one `inference_id` the first in log order counts. */
-export function firstInferences(counting: Iterable<InferenceFact>): Map<string, InferenceFact> {
-  const first = new Map<string, InferenceFact>();
+export function firstInferences<T extends { readonly inference_id: string }>(
+  counting: Iterable<Fact<T>>,
+): Map<string, Fact<T>> {
+  const first = new Map<string, Fact<T>>();
   for (const fact of counting) {
     const known = first.get(fact.record.inference_id);
     if (known === undefined || compareLogOrder(fact, known) < 0) first.set(fact.record.inference_id, fact);

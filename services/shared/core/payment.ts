@@ -1,12 +1,21 @@
-import type { PaymentAllocation, PaymentRecord, PaymentState } from '../../../schemas/types.generated.js';
+import type {
+  InferenceRecord,
+  PaymentAllocation,
+  PaymentRecord,
+  PaymentState,
+} from '../../../schemas/types.generated.js';
 import { compareEventOrder, compareLogOrder, compareUtf8 } from './order.js';
-import type { InferenceFact, PaymentFact } from './record.js';
+import type { Fact, PaymentFact } from './record.js';
 import { splitByWeight, type Share } from './split.js';
 
 /** What one payment says, as known at one moment (SPEC 6, Payments), before anything is linked. */
 export interface Payment {
   readonly paymentId: string;
   readonly state: PaymentState;
+  readonly asset: string;
+  readonly network: string;
+  readonly payer: string;
+  readonly payee: string;
   readonly amount: bigint;
   readonly modelId: string | null;
   readonly sessionId: string | null;
@@ -28,16 +37,30 @@ export interface Allocation {
 export interface PaymentSplit {
   readonly payment: Payment;
   /** Sorted by inference id. */
-  readonly parts: readonly { readonly inferenceId: string; readonly amount: bigint }[];
+  readonly parts: readonly PaymentPart[];
   /** What no link takes: the parts and this always sum to the amount. */
   readonly unlinked: bigint;
   readonly findings: readonly string[];
 }
 
+/** What one link takes of the amount. */
+export interface PaymentPart {
+  readonly inferenceId: string;
+  /** Model and event time of the inference, null while no record of it is known: then the payment waits for it. */
+  readonly modelId: string | null;
+  readonly occurredAt: number | null;
+  readonly amount: bigint;
+}
+
+/** What a payment has to know of an inference. */
+export type LinkedInference = Fact<
+  Pick<InferenceRecord, 'event_id' | 'inference_id' | 'session_id' | 'model_id' | 'occurred_at' | 'cost'>
+>;
+
 /** How a payment finds its inferences: by id, and those of its session when it names none. */
 export interface Inferences {
-  byId(inferenceId: string): InferenceFact | undefined;
-  bySession(sessionId: string): readonly InferenceFact[];
+  byId(inferenceId: string): LinkedInference | undefined;
+  bySession(sessionId: string): readonly LinkedInference[];
 }
 
 /** @param facts the records of one payment, at least one, in any order */
@@ -53,6 +76,10 @@ export function paymentOf(facts: readonly PaymentFact[]): Payment {
   return {
     paymentId: latest.payment_id,
     state: latest.state,
+    asset: latest.asset,
+    network: latest.network,
+    payer: latest.payer,
+    payee: latest.payee,
     amount: BigInt(basis.amount),
     modelId: take((record) => record.model_id),
     sessionId: take((record) => record.session_id),
@@ -89,12 +116,13 @@ export function splitPayment(payment: Payment, inferences: Inferences): PaymentS
   const given = links.reduce((sum, link) => sum + (link.amount ?? 0n), 0n);
   if (given > payment.amount) {
     const weights = links.map((link) => ({ id: link.inferenceId, weight: link.amount ?? 0n }));
-    return result(payment, links, { shared: splitByWeight(payment.amount, weights), findings: ['OVER_ALLOCATED'] });
+    const shared = splitByWeight(payment.amount, weights);
+    return result(payment, links, { inferences, shared, findings: ['OVER_ALLOCATED'] });
   }
   const open = links.filter((link) => link.amount === null).map((link) => link.inferenceId);
   const shared =
     open.length === 0 ? new Map<string, bigint>() : splitByWeight(payment.amount - given, costs(open, inferences));
-  return result(payment, links, { shared, findings: [] });
+  return result(payment, links, { inferences, shared, findings: [] });
 }
 
 /** Weights by cost when every link to be weighed has one; else equal. */
@@ -107,12 +135,17 @@ function costs(inferenceIds: readonly string[], inferences: Inferences): Share[]
 function result(
   payment: Payment,
   links: readonly Allocation[],
-  split: { shared: ReadonlyMap<string, bigint>; findings: readonly string[] },
+  split: { inferences: Inferences; shared: ReadonlyMap<string, bigint>; findings: readonly string[] },
 ): PaymentSplit {
-  const parts = links.map(({ inferenceId, amount }) => ({
-    inferenceId,
-    amount: split.shared.get(inferenceId) ?? amount ?? 0n,
-  }));
+  const parts = links.map(({ inferenceId, amount }): PaymentPart => {
+    const known = split.inferences.byId(inferenceId)?.record;
+    return {
+      inferenceId,
+      modelId: known?.model_id ?? null,
+      occurredAt: known?.occurred_at ?? null,
+      amount: split.shared.get(inferenceId) ?? amount ?? 0n,
+    };
+  });
   const unlinked = payment.amount - parts.reduce((sum, part) => sum + part.amount, 0n);
   return { payment, parts, unlinked, findings: split.findings };
 }

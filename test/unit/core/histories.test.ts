@@ -8,7 +8,7 @@ import {
 } from '../../../services/shared/core/histories.js';
 import { attribute } from '../../../services/shared/core/attribution.js';
 import { ReleaseLog } from '../../../services/shared/core/release-log.js';
-import { fact, facts, flag, rollback, traffic, viewOf, type Line } from './story.js';
+import { fact, facts, flag, micros, rollback, traffic, viewOf, type Line } from './story.js';
 
 function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 16);
@@ -191,6 +191,24 @@ describe('the history of a payment', () => {
       { at: '09:00', arrives: '12:00', inference_id: 'b', cost: '2' },
     ];
     expect(parts([payment], inferences)).toEqual(['10:00 5+4', '12:00 3+6']);
+  });
+
+  it('has a revision when one becomes known, also where it changes no amount', () => {
+    const named: Line[] = [{ at: '09:00', arrives: '12:00', inference_id: 'a', model_id: 'm' }];
+    const history = paymentHistory(facts('payments', [payment]), facts('inferences', named));
+    expect(history.map(({ knownAtMs, value }) => [clock(knownAtMs), value.parts[0]])).toEqual([
+      ['10:00', { inferenceId: 'a', modelId: null, occurredAt: null, amount: 5n }],
+      ['12:00', { inferenceId: 'a', modelId: 'm', occurredAt: micros('09:00'), amount: 5n }],
+    ]);
+  });
+
+  it('has a revision when its latest record names another payer', () => {
+    const later = { ...payment, at: '11:00', payer: '0x01' };
+    const history = paymentHistory(facts('payments', [payment, later]), []);
+    expect(history.map(({ knownAtMs, value }) => `${clock(knownAtMs)} ${value.payment.payer}`)).toEqual([
+      '10:00 0x00',
+      '11:00 0x01',
+    ]);
   });
 
   it('goes by the copy of an inference that counts', () => {
