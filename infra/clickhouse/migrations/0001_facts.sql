@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS release_facts
   `until` Nullable(DateTime64(6, 'UTC')) COMMENT 'FLAGGED: limits the flag to event times before this one. UTC.',
   `targets` Array(String) COMMENT 'FLAGGED: limits the flag to inferences served by these targets. Null means every target.',
   `targets_given` Bool COMMENT 'Whether the record has targets: null and empty mean different things.',
-  `target_id` Nullable(String) COMMENT 'TARGET_BOUND, TARGET_UNBOUND: the TEE or node that runs the release or left the registry.'
+  `target_id` Nullable(String) COMMENT 'TARGET_BOUND, TARGET_UNBOUND: the TEE or node that runs the release or left the registry.',
+  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
+  INDEX offset_range offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (model_id, partition, offset)
@@ -56,7 +58,9 @@ CREATE TABLE IF NOT EXISTS proof_facts
   `evidence_blob_id` Nullable(String) COMMENT 'Walrus blob id of the evidence. Never a model blob.',
   `batch_root` Nullable(String) COMMENT 'Merkle root of the settlement batch that holds the proof.',
   `leaf_index` Nullable(Int64) COMMENT 'Index of the leaf of the proof in its batch, counted from 0.',
-  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.'
+  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.',
+  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
+  INDEX offset_range offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (inference_id, partition, offset)
@@ -82,7 +86,9 @@ CREATE TABLE IF NOT EXISTS payment_facts
   `session_id` Nullable(String) COMMENT 'The payment session. Without allocations the payment covers all inferences of it.',
   `model_id` Nullable(String) COMMENT 'The model paid for, where the payment itself says so.',
   `tx_hash` Nullable(String) COMMENT 'Transaction that settles, refunds or reverses the payment.',
-  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.'
+  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.',
+  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
+  INDEX offset_range offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (payment_id, partition, offset)
@@ -107,7 +113,9 @@ CREATE TABLE IF NOT EXISTS agent_facts
   `after_digest` Nullable(String) COMMENT 'Digest of what it is after the change.',
   `caused_by` Array(String) COMMENT 'Ids of the inferences that caused the change.',
   `upstream_agent_ids` Array(String) COMMENT 'Ids of the agents whose output the agent used.',
-  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.'
+  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.',
+  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
+  INDEX offset_range offset TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (agent_id, partition, offset)
