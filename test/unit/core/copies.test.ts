@@ -43,7 +43,9 @@ describe('records that share an event', () => {
   });
 
   it('are no business of the inference where the stream is another', () => {
-    const proofs = [0, 1].map((offset) => fact('proofs', { at: '10:00', inference_id: 'r', state: 'VERIFIED' }, offset));
+    const proofs = [0, 1].map((offset) =>
+      fact('proofs', { at: '10:00', inference_id: 'r', state: 'VERIFIED' }, offset),
+    );
     const reduced = proofs.map((one): Fact<Identity> => ({ ...one, record: { event_id: one.record.event_id } }));
     expect(tellApart(reduced)).toEqual([]);
   });
