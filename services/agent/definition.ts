@@ -5,5 +5,4 @@ export const agent: Definition<'agents'> = {
   service: 'agent',
   stream: 'agents',
   joined: null,
-  readsReleases: false,
 };

@@ -1,52 +1,24 @@
-import type { InferenceRecord } from '../../schemas/types.generated.js';
 import type { InferenceVerdict } from '../shared/core/attribution.js';
 import { inferenceHistory, type Revision } from '../shared/core/histories.js';
 import type { InferenceFact } from '../shared/core/record.js';
 import type { ReleaseKnowledge, Row } from '../shared/runtime/definition.js';
-import type { Subject } from '../shared/runtime/subjects.js';
 
-// The facts come first: a row that knows of another copy is right about more than one that knows a later release.
-const RELEASE_OFFSET_BITS = 44n;
-
-/**
- * The rows of one inference in `inference_rows`. Mostly one; where copies of its record differ in what rows are ordered
- * by, each of the others gets a void row, which takes the place of one that was written before the copy was known.
- */
-export function toRows({ counting, copies, weight }: Subject<InferenceRecord>, releases: ReleaseKnowledge): Row[] {
-  const releaseOffset = releases.nextOffset;
-  const knowledge: Knowledge = {
-    facts: weight,
-    release_offset: releaseOffset.toString(),
-    version: ((BigInt(weight) << RELEASE_OFFSET_BITS) | releaseOffset).toString(),
-  };
-  const [counts] = counting;
-  const rows = counts === undefined ? [] : [rowOf(counts, releases, knowledge)];
-  if (copies.length === 1 && counts !== undefined) return rows;
-  const others = new Map(copies.map((copy) => [keyOf(copy), copy]));
-  if (counts !== undefined) others.delete(keyOf(counts));
-  return [...rows, ...[...others.values()].map((copy) => voidRow(copy, knowledge))];
-}
-
-interface Knowledge {
-  readonly facts: number;
-  readonly release_offset: string;
-  readonly version: string;
-}
-
-/** What the table is ordered by, besides the inference. */
-function keyOf({ record }: InferenceFact): string {
-  return `${record.occurred_at} ${record.model_id}`;
-}
-
+/** The row of an inference record in `inference_rows`: the record, and all that was ever known of what served it. */
 // One literal, not objects spread into each other: that took twenty times as long for a row of this width.
-function rowOf(fact: InferenceFact, releases: ReleaseKnowledge, knowledge: Knowledge): Row {
-  const { record, position } = fact;
-  const history = inferenceHistory(fact, releases.log.model(record.model_id)).map(verdictColumns);
+export function toRow({ record, key, position }: InferenceFact, releases: ReleaseKnowledge): Row {
+  const history = verdictsOf({ record, key, position }, releases);
   const newest = history.pop() as VerdictColumns;
   const row = {
     inference_id: record.inference_id,
     model_id: record.model_id,
     occurred_at: record.occurred_at,
+    partition: position.partition,
+    offset: position.offset.toString(),
+    appended_at: position.appendedAtMs,
+    key,
+    event_id: record.event_id,
+    source: record.source,
+    source_ref: record.source_ref,
     requested_model: record.requested_model,
     claim: record.release,
     blob_id: record.blob_id,
@@ -56,7 +28,7 @@ function rowOf(fact: InferenceFact, releases: ReleaseKnowledge, knowledge: Knowl
     request_hash: record.request_hash,
     output_hash: record.output_hash,
     cost: record.cost,
-    known_at: newest.known_at,
+    clock_error_ms: record.clock_error_ms,
     status: newest.status,
     release: newest.release,
     activation: newest.activation,
@@ -67,35 +39,19 @@ function rowOf(fact: InferenceFact, releases: ReleaseKnowledge, knowledge: Knowl
     findings: newest.findings,
     blob_status: newest.blob_status,
     blob_releases: newest.blob_releases,
+    known_at: newest.known_at,
     earlier: history,
-    partition: position.partition,
-    offset: position.offset.toString(),
-    appended_at: position.appendedAtMs,
-    facts: knowledge.facts,
-    release_offset: knowledge.release_offset,
-    version: knowledge.version,
+    release_offset: releases.nextOffset.toString(),
   };
   return row;
 }
 
-function voidRow({ record, position }: InferenceFact, knowledge: Knowledge): Row {
-  const row = {
-    inference_id: record.inference_id,
-    model_id: record.model_id,
-    occurred_at: record.occurred_at,
-    void: true,
-    known_at: 0,
-    partition: position.partition,
-    offset: position.offset.toString(),
-    appended_at: position.appendedAtMs,
-    facts: knowledge.facts,
-    release_offset: knowledge.release_offset,
-    version: knowledge.version,
-  };
-  return row;
+/** What is said of a record, oldest first: never empty. */
+export function verdictsOf(fact: InferenceFact, releases: ReleaseKnowledge): VerdictColumns[] {
+  return inferenceHistory(fact, releases.log.model(fact.record.model_id)).map(verdictColumns);
 }
 
-type VerdictColumns = ReturnType<typeof verdictColumns>;
+export type VerdictColumns = ReturnType<typeof verdictColumns>;
 
 function verdictColumns({ knownAtMs, value }: Revision<InferenceVerdict>) {
   return {

@@ -12,9 +12,7 @@ import { linkedTo } from './linked.js';
 export const payment: Definition<'payments'> = {
   service: 'payment',
   stream: 'payments',
-  readsReleases: false,
   references: { table: 'payment_refs', rows: (facts) => facts.flatMap(toReferences) },
-  followsTouched: true,
   joined: {
     table: 'payment_rows',
     async rows(scope, { store }) {

@@ -12,7 +12,6 @@ import { toRow } from './to-row.js';
 export const release: Definition<'releases'> = {
   service: 'release',
   stream: 'releases',
-  readsReleases: false,
   joined: {
     table: 'model_state_rows',
     async rows(scope, { store }) {

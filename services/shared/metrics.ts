@@ -13,7 +13,9 @@ export interface Metrics {
   readonly releaseOffset: Gauge;
   readonly sweptRows: Counter;
   readonly sweepsWaiting: Gauge;
-  readonly touched: Counter;
+  readonly unsettled: Gauge<'topic' | 'partition'>;
+  readonly settleSeconds: Histogram;
+  readonly copies: Counter<'finding'>;
 }
 
 /** Every metric there is, by name and meaning. */
@@ -49,7 +51,7 @@ export function createMetrics(service: string): Metrics {
     }),
     batchSeconds: new Histogram({
       name: 'backtrail_batch_seconds',
-      help: 'Time of a batch by stage: accept, write (facts), join (look, compute, write rows), announce.',
+      help: 'Time of a batch by stage: read (decode, judge, make rows), write (insert), join (look, compute, write rows).',
       labelNames: ['stage'],
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
       registers,
@@ -81,9 +83,22 @@ export function createMetrics(service: string): Metrics {
       help: 'Release records whose consequences for older rows are not written yet.',
       registers,
     }),
-    touched: new Counter({
-      name: 'backtrail_touched_subjects_total',
-      help: 'Subjects announced or computed again because a record they refer to arrived.',
+    unsettled: new Gauge({
+      name: 'backtrail_unsettled_records',
+      help: 'Offsets that are durable and not told apart from copies yet.',
+      labelNames: ['topic', 'partition'],
+      registers,
+    }),
+    settleSeconds: new Histogram({
+      name: 'backtrail_settle_seconds',
+      help: 'Time of one look for the copies of new records.',
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    copies: new Counter({
+      name: 'backtrail_copies_found_total',
+      help: 'Records that do not count, by finding: DUPLICATE, EVENT_ID_CONFLICT or SAME_INFERENCE.',
+      labelNames: ['finding'],
       registers,
     }),
   };

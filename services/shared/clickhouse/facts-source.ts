@@ -1,4 +1,3 @@
-import { TOUCHED_TOPIC } from '../../../schemas/internal-topics.js';
 import { answer } from '../core/answer.js';
 import { groupBy } from '../core/group.js';
 import type { Answer, Question } from '../core/question.js';
@@ -26,8 +25,7 @@ export async function greatestAppendTime(database: Database): Promise<number> {
   // Internal messages are not of the log: they depend on who worked when. The window service reads no topic at all.
   const [row] = await database.select<{ ms: string }>(
     `SELECT toUnixTimestamp64Milli(max(applied_until)) AS ms FROM progress
-     WHERE topic != '' AND NOT endsWith(topic, {internal:String})`,
-    { internal: TOUCHED_TOPIC.topic },
+     WHERE topic != ''`,
   );
   return Number(row?.ms ?? 0);
 }

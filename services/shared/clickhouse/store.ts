@@ -1,10 +1,11 @@
 import type { Sweep } from '../core/histories.js';
-import type { Fact, RecordOf, Stream } from '../core/record.js';
+import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError, BacktrailError } from '../errors.js';
-import type { Scope, Store } from '../runtime/store.js';
+import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
+import { readLeftAt } from './progress-rows.js';
 
 /** The column that says what a record is about. */
 export const SUBJECT_COLUMNS: { readonly [S in Stream]: string } = {
@@ -22,8 +23,7 @@ function subjectOf<S extends Stream>(stream: S): (record: RecordOf[S]) => string
 // Parameters travel in the URL, and servers limit its length.
 const ID_BYTES_MAX = 4_000;
 
-const OFFSETS =
-  'topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}';
+const OFFSETS = 'partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}';
 
 interface Condition {
   readonly sql: string;
@@ -33,7 +33,7 @@ interface Condition {
 export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
   async function select<S extends Stream>(stream: S, { sql, params }: Condition): Promise<Fact<RecordOf[S]>[]> {
     const rows = await database.select<FactRow>(
-      `SELECT ${factColumns(stream)} FROM ${FACT_TABLES[stream]} WHERE ${sql}`,
+      `SELECT ${factColumns(stream, 'table')} FROM ${FACT_TABLES[stream]} WHERE ${sql}`,
       params,
     );
     return rows.map((row) => toFact(stream, row));
@@ -66,29 +66,14 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       return [...found.values()];
     },
 
-    async paymentsReferringTo(inferences) {
-      const [condition] = conditionsOf('inferences', inferences);
-      if (condition === undefined) return [];
-      // Also what other copies refer to: a copy that counts no more may be why a payment was linked.
-      const copies = `SELECT inference_id FROM inference_facts WHERE ${withCopies('inferences', condition).sql}`;
-      const base = `FROM inference_facts WHERE inference_id IN (${copies})`;
-      const rows = await database.select<{ payment_id: string }>(
-        `SELECT DISTINCT payment_id FROM payment_refs
-         WHERE (kind = 'inference' AND ref IN (SELECT inference_id ${base}))
-            OR (kind = 'session' AND ref IN (SELECT assumeNotNull(session_id) ${base} AND session_id IS NOT NULL))`,
-        condition.params,
+    async sweepPage(sweep, range) {
+      const { sql, params } = sweepCondition(sweep, range);
+      const rows = await database.select<FactRow>(
+        `SELECT ${factColumns('inferences', 'table')} FROM inference_rows FINAL WHERE ${sql}
+         ORDER BY occurred_at, inference_id, partition, offset LIMIT {limit:UInt32}`,
+        params,
       );
-      return rows.map((row) => row.payment_id);
-    },
-
-    async sweepPage(sweep, { partitions, after, limit }) {
-      const { sql, params } = sweepCondition(sweep, { partitions, after });
-      const [page] = await database.select<{ count: string; last: string }>(
-        `SELECT count() AS count, max(inference_id) AS last FROM
-         (SELECT DISTINCT inference_id FROM inference_facts WHERE ${sql} ORDER BY inference_id LIMIT {limit:UInt32})`,
-        { ...params, limit },
-      );
-      return { count: Number(page?.count ?? 0), last: page?.last ?? '' };
+      return rows.map((row) => toFact('inferences', row));
     },
 
     async givenUpOffsets(topic) {
@@ -99,14 +84,7 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       return new Set(rows.map((row) => row.offset));
     },
 
-    async appliedUntil(service, topic) {
-      const rows = await database.select<{ partition: number; ms: string }>(
-        `SELECT partition, toUnixTimestamp64Milli(applied_until) AS ms FROM progress
-         WHERE service = {service:String} AND topic = {topic:String}`,
-        { service, topic },
-      );
-      return new Map(rows.map((row) => [row.partition, Number(row.ms)]));
-    },
+    leftAt: (service, topic) => readLeftAt(database, service, topic),
   };
 }
 
@@ -125,7 +103,7 @@ function conditionsOf(stream: Stream, scope: Scope): Condition[] {
       return [
         {
           sql: OFFSETS,
-          params: { topic: scope.topic, partition: scope.partition, from: String(scope.from), to: String(scope.to) },
+          params: { partition: scope.partition, from: String(scope.from), to: String(scope.to) },
         },
       ];
     case 'ids':
@@ -140,35 +118,41 @@ function conditionsOf(stream: Stream, scope: Scope): Condition[] {
         const sessions = `SELECT assumeNotNull(session_id) FROM payment_facts WHERE ${paid} AND session_id IS NOT NULL`;
         return { sql: `(inference_id IN (${ids}) OR session_id IN (${sessions}))`, params };
       });
-    case 'sweep': {
-      const { sql, params } = sweepCondition(scope.sweep, scope);
-      return [{ sql: `${sql} AND inference_id <= {last:String}`, params: { ...params, last: scope.last } }];
-    }
   }
 }
 
-/** The facts of some partitions that `mayChange` (core/histories.ts) holds for, or more. */
-function sweepCondition(
-  sweep: Sweep,
-  { partitions, after }: { readonly partitions: readonly number[]; readonly after: string | null },
-): Condition {
+/** The rows of some partitions that `mayChange` (core/histories.ts) holds for, or more. */
+function sweepCondition(sweep: Sweep, { partitions, releasesBelow, after, limit }: SweepRange): Condition {
   const { sql, params } = changeCondition(sweep);
+  const behind = after === null ? { sql: 'true', params: {} } : behindCondition(after);
   return {
     sql: `model_id = {model:String} AND partition IN {partitions:Array(UInt32)}
-      AND ({first:Bool} OR inference_id > {after:String}) AND (${sql})`,
-    params: { ...params, model: sweep.modelId, partitions, first: after === null, after: after ?? '' },
+      AND release_offset < {releases:UInt64} AND (${behind.sql}) AND (${sql})`,
+    params: { ...behind.params, ...params, model: sweep.modelId, partitions, releases: String(releasesBelow), limit },
+  };
+}
+
+function behindCondition({ record, position }: InferenceFact): Condition {
+  const time = "fromUnixTimestamp64Micro({afterTime:Int64}, 'UTC')";
+  return {
+    // The first condition says nothing new, but it is one that the primary key is good for.
+    sql: `occurred_at >= ${time} AND (occurred_at, inference_id, partition, offset)
+      > (${time}, {afterId:String}, {afterPartition:UInt32}, {afterOffset:UInt64})`,
+    params: {
+      afterTime: record.occurred_at,
+      afterId: record.inference_id,
+      afterPartition: position.partition,
+      afterOffset: String(position.offset),
+    },
   };
 }
 
 function changeCondition(sweep: Sweep): Condition {
-  const since = 'toUnixTimestamp64Micro(occurred_at)';
   switch (sweep.kind) {
     case 'traffic':
       return {
-        sql: `${since} + greatest(ifNull(clock_error_ms, 0), 0) * 1000 >= {since:Int64} OR inference_id IN (
-          SELECT inference_id FROM inference_rows
-          WHERE model_id = {model:String}
-            AND (phase IN ('premature', 'never') OR ifNull(claim != release, claim IS NOT NULL)))`,
+        sql: `toUnixTimestamp64Micro(occurred_at) + greatest(ifNull(clock_error_ms, 0), 0) * 1000 >= {since:Int64}
+          OR phase IN ('premature', 'never') OR ifNull(claim != release, claim IS NOT NULL)`,
         params: { since: sweep.fromMicros },
       };
     case 'blobs': {
@@ -176,13 +160,13 @@ function changeCondition(sweep: Sweep): Condition {
       const listed = chunksOf(sweep.blobIds).length <= 1;
       const blob = listed ? 'blob_id IN {blobs:Array(String)}' : 'blob_id IS NOT NULL';
       return {
-        sql: `${blob} OR release = {release:String}`,
+        sql: `${blob} OR claim = {release:String}`,
         params: { release: sweep.release, ...(listed ? { blobs: sweep.blobIds } : {}) },
       };
     }
     case 'target':
       return {
-        sql: `target_id = {target:String} AND ${since} >= {since:Int64}`,
+        sql: "target_id = {target:String} AND occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')",
         params: { target: sweep.targetId, since: sweep.fromMicros },
       };
   }

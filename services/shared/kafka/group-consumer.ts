@@ -84,7 +84,9 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
   function listen(handlers: ConsumerHandlers): void {
     const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => {
-      taken = assignments(payload.memberAssignment)
+      taken = handlers
+        .moved()
+        .then(() => assignments(payload.memberAssignment))
         .catch((error: unknown) => Promise.reject(translateKafka(error)))
         .then((assigned) => handlers.assigned(assigned));
       // Whoever awaits it next hears of it; until then it is nobody's unhandled rejection.

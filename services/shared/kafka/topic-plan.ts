@@ -1,4 +1,3 @@
-import { TOUCHED_TOPIC, touchedTopic } from '../../../schemas/internal-topics.js';
 import { deadLetterTopic, TOPIC_STREAMS, topicName, TOPICS } from '../../../schemas/topics.js';
 
 export type TimestampType = 'LogAppendTime' | 'CreateTime';
@@ -27,13 +26,7 @@ const DEAD_LETTER_BYTES_MAX = '2097152';
 
 /** All topics of a deployment: the inputs, their dead letter topics, and the outputs. */
 export function planTopics({ prefix = '', partitions, timestampType }: TopicPlanOptions): PlannedTopic[] {
-  const touched = {
-    topic: touchedTopic(prefix),
-    partitions: partitions ?? TOUCHED_TOPIC.partitions,
-    partitionsFixed: false,
-    config: appendTime(TOUCHED_TOPIC.retentionMs),
-  };
-  const streams = TOPIC_STREAMS.flatMap((stream): PlannedTopic[] => {
+  return TOPIC_STREAMS.flatMap((stream): PlannedTopic[] => {
     const spec = TOPICS[stream];
     const topic = topicName(stream, prefix);
     const { partitionsFixed } = spec;
@@ -47,7 +40,6 @@ export function planTopics({ prefix = '', partitions, timestampType }: TopicPlan
       { topic: deadLetterTopic(topic), partitions: count, partitionsFixed: false, config: deadLetters },
     ];
   });
-  return [...streams, touched];
 }
 
 function appendTime(retentionMs: number): Record<string, string> {

@@ -1,10 +1,37 @@
-import type { Header, Outgoing } from './ports.js';
 import type { Refused } from './accept.js';
+import { gapRow, type Gap } from './gaps.js';
+import type { Header, Outgoing, Producer } from './ports.js';
+import type { Store } from './store.js';
 
 interface Origin {
   readonly service: string;
   readonly topic: string;
   readonly partition: number;
+}
+
+/** What of a batch is no fact. */
+interface NoFacts {
+  readonly origin: Origin;
+  readonly refused: readonly Refused[];
+  readonly gaps: readonly Gap[];
+}
+
+/** What can never be processed goes to its topic and its table, and offsets without a record are declared. */
+export async function setAside(
+  batches: readonly NoFacts[],
+  { store, producer, topic }: { store: Store; producer: Producer; topic: string },
+): Promise<void> {
+  const refused = batches.flatMap(({ origin, refused: some }) => some.map((one) => ({ one, origin })));
+  const gaps = batches.flatMap((batch) => batch.gaps.map((gap) => gapRow(gap, 'NO_RECORD', batch.origin)));
+  await producer.send(
+    topic,
+    refused.map(({ one, origin }) => deadLetterRecord(one, origin)),
+  );
+  await store.insert(
+    'dead_letter_rows',
+    refused.map(({ one, origin }) => deadLetterRow(one, origin)),
+  );
+  await store.insert('gap_rows', gaps);
 }
 
 /** The record as it goes to `<topic>.dlq`: untouched, with Kafka Connect's context headers behind its own. */

@@ -16,7 +16,6 @@ export interface Row {
 
 export interface Joining {
   readonly store: Store;
-  readonly releases: ReleaseKnowledge;
 }
 
 /** A service is a definition, not a program: what it reads, and what each record becomes. */
@@ -24,14 +23,16 @@ export interface Definition<S extends Stream = Stream> {
   /** Also the consumer group, `backtrail.<service>`. */
   readonly service: string;
   readonly stream: S;
-  /** Joined rows, and how the subjects of a scope become rows. Null for a stream whose facts say all there is. */
-  readonly joined: { readonly table: string; rows(scope: Scope, joining: Joining): Promise<readonly Row[]> } | null;
-  /** Rows depend on the release log: it is read before anything else, and they are swept when it grows. */
-  readonly readsReleases: boolean;
+  /**
+   * The row of a record that also holds what the release log says of it. It takes the place of the bare fact, is written
+   * without any look-up, and again when the release log grows: all of that is read before anything else.
+   */
+  readonly attributed?: {
+    readonly table: string;
+    row(fact: Fact<RecordOf[S]>, releases: ReleaseKnowledge): Row;
+  };
   /** What the records refer to; written before anything is looked for, so that one of two sides sees the other. */
   readonly references?: { readonly table: string; rows(facts: readonly Fact<RecordOf[S]>[]): readonly object[] };
-  /** Ids of payments to compute again because of records that were just written. */
-  readonly touches?: (scope: Scope, store: Store) => Promise<readonly string[]>;
-  /** Computes its subjects again when their ids come through the topic of touched payments. */
-  readonly followsTouched?: boolean;
+  /** Joined rows, and how the subjects of a scope become rows. Null for a stream whose own rows say all there is. */
+  readonly joined: { readonly table: string; rows(scope: Scope, joining: Joining): Promise<readonly Row[]> } | null;
 }

@@ -22,6 +22,11 @@ export function gapsIn(batch: Batch, expected: bigint): Gap[] {
   return gaps;
 }
 
+/** Number of offsets in some gaps. */
+export function sizeOf(gaps: readonly Gap[]): number {
+  return gaps.reduce((sum, { from, to }) => sum + Number(to - from), 0);
+}
+
 interface Origin {
   readonly service: string;
   readonly topic: string;

@@ -5,20 +5,24 @@ import { asBacktrailError } from '../errors.js';
 import type { Decoder, Patience } from './accept.js';
 import { gapRow } from './gaps.js';
 import { Lane } from './lane.js';
-import { applyBatch, type LoopParts } from './loop.js';
+import { commitBatches, hasRead, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
+import { Pipeline } from './pipeline.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds } from './ports.js';
-import { Progress } from './progress.js';
+import { Progress, type Following } from './progress.js';
 import { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
+import { Settler, type Copies } from './settler.js';
 import { Sweeper } from './sweeper.js';
 
 export interface InstanceParts<S extends Stream> extends Omit<
   LoopParts<S>,
-  'partitions' | 'releases' | 'progress' | 'topics' | 'deadLetterRunMax'
+  'partitions' | 'releases' | 'topics' | 'deadLetterRunMax'
 > {
   readonly topics: LoopParts['topics'] & { readonly releases: string };
   readonly ends: LogEnds;
+  readonly copies: Copies;
+  readonly following?: Following;
   readonly releasesConsumer: GroupConsumer;
   readonly releasesDecoder: Decoder<RecordOf['releases']>;
   readonly limits: Limits;
@@ -27,7 +31,10 @@ export interface InstanceParts<S extends Stream> extends Omit<
   readonly fail: (error: unknown) => void;
 }
 
-/** One running instance of a service: takes partitions over, applies their batches, sweeps, and says how far it is. */
+/**
+ * One running instance of a service: takes partitions over, applies their batches, sweeps, tells copies apart, and says how
+ * far it is.
+ */
 export class Instance<S extends Stream> {
   readonly #parts: InstanceParts<S>;
   readonly #partitions = new Partitions();
@@ -35,7 +42,9 @@ export class Instance<S extends Stream> {
   readonly #releases: ReleasesReader;
   readonly #progress: Progress;
   readonly #sweeper: Sweeper;
+  readonly #settler: Settler;
   readonly #loop: LoopParts<S>;
+  readonly #pipeline: Pipeline<ReadBatch<S>>;
   #waitsFor: string | null = 'the releases topic';
 
   constructor(parts: InstanceParts<S>) {
@@ -54,7 +63,14 @@ export class Instance<S extends Stream> {
       },
       onCrash: parts.fail,
     });
-    this.#progress = new Progress(definition.service, { store, ends, partitions, metrics });
+    const { topics, copies, following } = parts;
+    const joinsReleases = definition.attributed !== undefined;
+    this.#progress = new Progress(definition.service, {
+      ...{ topics, store, ends, partitions, metrics },
+      ...{ joinsReleases, following },
+    });
+    const settling = { store, copies, partitions, progress: this.#progress, metrics, retry };
+    this.#settler = new Settler({ stream: definition.stream, topic: topics.input, ...settling });
     this.#sweeper = new Sweeper({
       definition,
       store,
@@ -63,6 +79,7 @@ export class Instance<S extends Stream> {
       releases: this.#releases,
       progress: this.#progress,
       lane: this.#lane,
+      flush: () => this.#pipeline.flush(),
       retry,
       metrics,
       rowsMax: limits.sweepRowsMax,
@@ -71,7 +88,6 @@ export class Instance<S extends Stream> {
     this.#loop = {
       ...parts,
       partitions,
-      progress: this.#progress,
       deadLetterRunMax: limits.deadLetterRunMax,
       releases: {
         log: releases.log,
@@ -81,6 +97,13 @@ export class Instance<S extends Stream> {
         catchUp: () => releases.catchUp(limits.releasesWaitMs),
       },
     };
+    this.#pipeline = new Pipeline({
+      write: (read, discarded) => this.#write(read, discarded),
+      rowsMax: limits.batchRowsMax,
+      onFailure: (error) => {
+        if (asBacktrailError(error).outcome !== 'retry') parts.fail(error);
+      },
+    });
   }
 
   notReady(): string | null {
@@ -91,13 +114,16 @@ export class Instance<S extends Stream> {
   async start(): Promise<void> {
     const { definition, consumer, retry, fail } = this.#parts;
     const handlers: ConsumerHandlers = {
+      moved: () => this.#pipeline.discard(),
       assigned: (partitions) => this.#failing(() => this.#take(partitions)),
-      batch: (batch, signal) => this.#failing(() => this.#apply(batch, signal)),
+      batch: (batch, signal) => this.#failing(() => this.#read(batch, signal)),
       crashed: fail,
     };
-    if (definition.readsReleases) await this.#starting(() => retrying(() => this.#releases.start(), retry));
+    if (definition.attributed !== undefined) await this.#starting(() => retrying(() => this.#releases.start(), retry));
     if (this.#ending()) return;
     this.#waitsFor = 'its consumer group';
+    await this.#starting(() => retrying(() => this.#progress.start(), retry));
+    if (this.#ending()) return;
     await this.#starting(() => retrying(() => consumer.start(handlers), retry));
     if (!this.#ending()) this.#waitsFor = null;
   }
@@ -122,8 +148,12 @@ export class Instance<S extends Stream> {
     await Promise.race([done, givenUp.then(() => (signal.aborted ? undefined : done))]);
   }
 
-  /** Looks at the ends of its partitions until the signal aborts. */
+  /** Tells copies apart, and looks at the ends of its partitions, until the signal aborts. */
   async tick(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#looking(signal), this.#guarded(() => this.#settler.run(signal))]);
+  }
+
+  async #looking(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#guarded(() => this.#progress.look());
       this.#sweep();
@@ -131,13 +161,20 @@ export class Instance<S extends Stream> {
     }
   }
 
-  /** Resolves when every row of its partitions holds what is known of releases. */
+  /**
+   * Resolves when all that was read is durable and committed, its rows hold what is known of releases, and it is told
+   * apart from copies.
+   */
   async settled(): Promise<void> {
-    if (this.#parts.definition.readsReleases) await this.#sweeper.run();
+    await this.#pipeline.flush();
+    if (this.#parts.definition.attributed !== undefined) await this.#sweeper.run();
+    await this.#settler.settle();
   }
 
   async stop(): Promise<void> {
     this.#waitsFor = 'its end';
+    // Written and committed while it is still a member; what comes in meanwhile waits for its own commit.
+    await this.#pipeline.flush().catch(() => undefined);
     const { consumer, releasesConsumer } = this.#parts;
     // Also those that never came to start: a connection that is left open keeps the process alive.
     await Promise.allSettled([consumer.stop(), releasesConsumer.stop()]);
@@ -145,39 +182,48 @@ export class Instance<S extends Stream> {
   }
 
   async #take(assigned: readonly Assigned[]): Promise<void> {
-    const { definition, store, retry, topics } = this.#parts;
+    const { definition, store, retry, topics, following } = this.#parts;
     const { service } = definition;
     await this.#lane.run(() =>
       retrying(async () => {
+        const left = await store.leftAt(service, topics.input);
         const states = [];
-        for (const topic of new Set(assigned.map((one) => one.topic))) {
-          const until = await store.appliedUntil(service, topic);
-          for (const one of assigned.filter((other) => other.topic === topic)) {
-            const state = takenOver(one, {
-              appliedUntilMs: until.get(one.partition) ?? 0,
-              releaseOffset: this.#releases.nextOffset,
-            });
-            if (one.startOffset > state.nextOffset) {
-              const gap = { from: state.nextOffset, to: one.startOffset };
-              if (topic === topics.input) {
-                await store.insert('gap_rows', [gapRow(gap, 'BEFORE_RETENTION', { service, ...one })]);
-              }
-              state.nextOffset = one.startOffset;
-            }
-            states.push(state);
+        for (const one of assigned) {
+          const known = { left: left.get(one.partition), releaseOffset: this.#releases.nextOffset };
+          const state = takenOver(one, known);
+          if (one.startOffset > state.nextOffset) {
+            const gap = { from: state.nextOffset, to: one.startOffset };
+            await store.insert('gap_rows', [gapRow(gap, 'BEFORE_RETENTION', { service, ...one })]);
+            state.nextOffset = one.startOffset;
+            state.readOffset = one.startOffset;
           }
+          states.push(state);
         }
+        following?.taken(new Map(assigned.map(({ partition }) => [partition, left.get(partition)?.linked ?? {}])));
         this.#partitions.take(states);
         await this.#progress.flush();
       }, retry),
     );
     this.#sweep();
+    this.#settler.wake();
   }
 
-  async #apply(batch: Batch, moved: AbortSignal): Promise<void> {
+  async #read(batch: Batch, moved: AbortSignal): Promise<void> {
     const { retry } = this.#parts;
     const signal = AbortSignal.any([retry.signal, moved]);
-    await this.#lane.run(() => applyBatch(batch, this.#loop, { ...retry, signal }));
+    await this.#lane.run(async () => {
+      const read = await retrying(() => readBatch(batch, this.#loop), { ...retry, signal });
+      await this.#pipeline.add(read, moved);
+      hasRead(read);
+    });
+    if (this.#ending()) await this.#pipeline.flush();
+  }
+
+  async #write(read: readonly ReadBatch<S>[], discarded: AbortSignal): Promise<void> {
+    const retry = { ...this.#parts.retry, signal: AbortSignal.any([this.#parts.retry.signal, discarded]) };
+    await retrying(() => writeBatches(read, this.#loop), retry);
+    await retrying(() => commitBatches(read, this.#loop), retry);
+    this.#settler.wake();
   }
 
   /** What waiting cannot help ends the service, whatever the consumer does with the rejection. */
@@ -191,7 +237,7 @@ export class Instance<S extends Stream> {
   }
 
   #sweep(): void {
-    if (this.#parts.definition.readsReleases) void this.#guarded(() => this.#sweeper.run());
+    if (this.#parts.definition.attributed !== undefined) void this.#guarded(() => this.#sweeper.run());
   }
 
   /** For work outside batches: an outage is met again at the next turn. */

@@ -1,4 +1,5 @@
 import type { Assigned, Batch } from './ports.js';
+import { NOTHING_SETTLED, Settled, type LeftAt } from './settled.js';
 
 /** What an instance knows of a partition it owns. */
 export interface PartitionState {
@@ -6,12 +7,14 @@ export interface PartitionState {
   readonly partition: number;
   /** Everything below is applied and durable. */
   nextOffset: bigint;
+  /** Everything below is read; what lies between the two is on its way. */
+  readOffset: bigint;
   /** Rows of records below nextOffset hold what the releases topic says below this offset. */
   sweptTo: bigint;
   /** Greatest append time applied. */
   appliedUntilMs: number;
-  /** When the end of the partition was last seen to be nextOffset; 0 if never. */
-  idleAtMs: number;
+  /** How far it is told apart from copies, and complete. */
+  readonly settled: Settled;
   /** Dead letters since the last record that was none. */
   refusedRun: number;
   /** Whether its progress has to be written. */
@@ -45,17 +48,20 @@ export class Partitions {
 /** The state in which the last owner left a partition. A first owner has nothing below to sweep. */
 export function takenOver(
   assigned: Assigned,
-  known: { appliedUntilMs: number; releaseOffset: bigint },
+  known: { left: LeftAt | undefined; releaseOffset: bigint },
 ): PartitionState {
   const { topic, partition, committed } = assigned;
+  const nextOffset = committed?.nextOffset ?? 0n;
+  const left = known.left ?? NOTHING_SETTLED;
   const swept = committed === null ? known.releaseOffset : parseOffset(committed.metadata);
   return {
     topic,
     partition,
-    nextOffset: committed?.nextOffset ?? 0n,
+    nextOffset,
+    readOffset: nextOffset,
     sweptTo: swept,
-    appliedUntilMs: known.appliedUntilMs,
-    idleAtMs: 0,
+    appliedUntilMs: left.appliedUntilMs,
+    settled: new Settled(left, nextOffset),
     refusedRun: 0,
     changed: true,
   };

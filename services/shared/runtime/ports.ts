@@ -40,11 +40,13 @@ export interface Commit {
 }
 
 export interface ConsumerHandlers {
+  /** The group has changed: what is in hand comes to its end, before anybody asks what was committed. */
+  moved(): Promise<void>;
   /** Called at each change of the group, before the first batch of what is assigned. */
   assigned(partitions: readonly Assigned[]): Promise<void>;
   /**
-   * Applies a batch. The signal aborts when the group moves on: the batch is then somebody else's. When it resolves,
-   * reading goes on behind the batch.
+   * Takes a batch. The signal aborts when the group moves on: the batch is then somebody else's. When it resolves,
+   * reading goes on behind the batch; whether it is durable is said by the commit alone.
    */
   batch(batch: Batch, signal: AbortSignal): Promise<void>;
   /** The consumer has ended by itself and will not come back. */

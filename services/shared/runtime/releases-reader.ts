@@ -38,6 +38,7 @@ export class ReleasesReader implements ReleaseKnowledge {
   async start(): Promise<void> {
     const { consumer, retry, onCrash } = this.parts;
     await consumer.start({
+      moved: () => Promise.resolve(),
       assigned: (partitions) => {
         for (const { startOffset } of partitions) this.#advance(startOffset);
         return Promise.resolve();

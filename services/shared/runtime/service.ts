@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { deadLetterTopic, topicName } from '../../../schemas/topics.js';
-import { touchedTopic } from '../../../schemas/internal-topics.js';
 import { connectClickHouse } from '../clickhouse/client.js';
+import { clickHouseCopies } from '../clickhouse/copies.js';
 import { FACT_TABLES, toFactRow } from '../clickhouse/fact-rows.js';
 import { clickHouseStore } from '../clickhouse/store.js';
 import type { Config } from '../config.js';
@@ -58,7 +58,8 @@ export async function runService<S extends Stream>(
       retrying(() => createProducer(settings), retry).then((connected) => opened.add(connected)),
     ]);
     const store = clickHouseStore(database, config.limits.batchRowsMax);
-    const parts = { ...partsOf(definition, config, settings), store, producer, ends, metrics, retry, fail };
+    const copies = clickHouseCopies(database);
+    const parts = { ...partsOf(definition, config, settings), store, copies, producer, ends, metrics, retry, fail };
     const instance = new Instance<S>(parts);
     const health = { failure: () => failures[0]?.message ?? null, notReady: () => instance.notReady() };
     const server = opened.add(await serveHealth(config, health, metrics));
@@ -86,14 +87,13 @@ function partsOf<S extends Stream>(definition: Definition<S>, config: Config, se
   const { limits, kafka, schemaRegistryUrl } = config;
   const { stream, service } = definition;
   const input = topicName(stream, kafka.topicPrefix);
-  const touched = touchedTopic(kafka.topicPrefix);
   const releases = topicName('releases', kafka.topicPrefix);
   const groupId = `${kafka.topicPrefix}backtrail.${service}`;
   const source = schemaSource(schemaRegistryUrl);
   return {
     definition,
     limits,
-    topics: { input, touched, releases, deadLetters: deadLetterTopic(input) },
+    topics: { input, releases, deadLetters: deadLetterTopic(input) },
     acceptor: {
       stream,
       decoder: valueDecoder(stream, source),
@@ -102,10 +102,7 @@ function partsOf<S extends Stream>(definition: Definition<S>, config: Config, se
     releasesDecoder: valueDecoder('releases', source),
     toFactRow,
     factTable: FACT_TABLES[stream],
-    consumer: groupConsumer(settings, {
-      groupId,
-      topics: definition.followsTouched === true ? [input, touched] : [input],
-    }),
+    consumer: groupConsumer(settings, { groupId, topics: [input] }),
     releasesConsumer: groupConsumer(settings, {
       groupId: `${groupId}.releases.${randomUUID()}`,
       topics: [releases],

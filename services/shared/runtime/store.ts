@@ -1,11 +1,11 @@
 import type { Sweep } from '../core/histories.js';
-import type { Fact, RecordOf, Stream } from '../core/record.js';
+import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
+import type { LeftAt } from './settled.js';
 
 /** Names some records of a stream without listing them: what was just written is found by where it lies in the log. */
 export type Scope =
   | {
       readonly kind: 'offsets';
-      readonly topic: string;
       readonly partition: number;
       readonly from: bigint;
       readonly to: bigint;
@@ -14,17 +14,19 @@ export type Scope =
     }
   | { readonly kind: 'ids'; readonly ids: readonly string[] }
   /** Of inferences: those that the payments of a scope name, by id or session. */
-  | { readonly kind: 'paid-by'; readonly payments: Scope }
-  /** Of inferences: those of some partitions that a release record may change, from one id (exclusive) to another. */
-  | {
-      readonly kind: 'sweep';
-      readonly sweep: Sweep;
-      readonly partitions: readonly number[];
-      readonly after: string | null;
-      readonly last: string;
-    };
+  | { readonly kind: 'paid-by'; readonly payments: Scope };
 
-/** What joining needs of the database. Writes are durable when they resolve, and reads see every write before them. */
+/** Which rows of inferences a sweep looks at. */
+export interface SweepRange {
+  readonly partitions: readonly number[];
+  /** Rows that hold all that the releases topic says below this offset are left alone. */
+  readonly releasesBelow: bigint;
+  /** The last row of the page before, in the order of the table; null for the first page. */
+  readonly after: InferenceFact | null;
+  readonly limit: number;
+}
+
+/** What a service needs of the database. Writes are durable when they resolve, and reads see every write before them. */
 export interface Store {
   insert(table: string, rows: readonly object[]): Promise<void>;
   /**
@@ -32,15 +34,10 @@ export interface Store {
    * enough to say which copies count.
    */
   facts<S extends Stream>(stream: S, scope: Scope): Promise<Fact<RecordOf[S]>[]>;
-  /** The payments that refer to inferences of the scope, by any copy of them. */
-  paymentsReferringTo(inferences: Scope): Promise<string[]>;
-  /** The next ids that a sweep has to look at: how many, and the last. */
-  sweepPage(
-    sweep: Sweep,
-    from: { partitions: readonly number[]; after: string | null; limit: number },
-  ): Promise<{ count: number; last: string }>;
+  /** The next inference records, in the order of the table, that a release record may change. */
+  sweepPage(sweep: Sweep, range: SweepRange): Promise<InferenceFact[]>;
   /** Offsets of the first partition of a topic that were given up because their schema stayed unknown. */
   givenUpOffsets(topic: string): Promise<ReadonlySet<string>>;
-  /** Greatest append time applied so far, per partition of a topic. */
-  appliedUntil(service: string, topic: string): Promise<ReadonlyMap<number, number>>;
+  /** Where the last owners of the partitions of a topic left them. */
+  leftAt(service: string, topic: string): Promise<ReadonlyMap<number, LeftAt>>;
 }

@@ -1,4 +1,5 @@
 import { sweepOf, type Sweep } from '../core/histories.js';
+import type { InferenceFact } from '../core/record.js';
 import type { Metrics } from '../metrics.js';
 import type { Definition } from './definition.js';
 import type { Lane } from './lane.js';
@@ -7,7 +8,7 @@ import type { GroupConsumer } from './ports.js';
 import type { Progress } from './progress.js';
 import type { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
-import type { Store } from './store.js';
+import type { Store, SweepRange } from './store.js';
 
 interface SweeperParts {
   readonly definition: Definition;
@@ -17,14 +18,11 @@ interface SweeperParts {
   readonly releases: ReleasesReader;
   readonly progress: Progress;
   readonly lane: Lane;
+  /** Resolves when every row that was made so far is durable: rows on their way may know less than those after. */
+  readonly flush: () => Promise<void>;
   readonly retry: RetryOptions;
   readonly metrics: Metrics;
   readonly rowsMax: number;
-}
-
-interface Page {
-  readonly partitions: readonly number[];
-  readonly after: string | null;
 }
 
 /**
@@ -69,7 +67,7 @@ export class Sweeper {
     metrics.sweepsWaiting.set(facts.length);
     for (const fact of facts) {
       const sweep = sweepOf(fact);
-      if (sweep !== null) await this.#pages(sweep, group, generation);
+      if (sweep !== null) await this.#pages(sweep, { group, generation, target });
       if (generation !== partitions.generation) return;
     }
     await this.#finish(
@@ -79,40 +77,52 @@ export class Sweeper {
     metrics.sweepsWaiting.set(0);
   }
 
-  async #pages(sweep: Sweep, group: readonly PartitionState[], generation: number): Promise<void> {
-    const { store, lane, retry, partitions, rowsMax: limit } = this.parts;
-    const mine = group.map((state) => state.partition);
-    let after: string | null = null;
+  async #pages(
+    sweep: Sweep,
+    { group, generation, target }: { group: readonly PartitionState[]; generation: number; target: bigint },
+  ): Promise<void> {
+    const { store, retry, partitions, rowsMax: limit } = this.parts;
+    const range = { partitions: group.map((state) => state.partition), releasesBelow: target, limit };
+    let after: InferenceFact | null = null;
     for (;;) {
-      const from: Page = { partitions: mine, after };
-      const page = await lane.run(() =>
+      const from: SweepRange = { ...range, after };
+      const page = await this.#alone(() =>
         retrying(async () => {
-          const found = await store.sweepPage(sweep, { ...from, limit });
-          if (found.count > 0) await this.#rewrite(sweep, { ...from, last: found.last });
+          const found = await store.sweepPage(sweep, from);
+          await this.#rewrite(found);
           return found;
         }, retry),
       );
-      if (page.count < limit || generation !== partitions.generation) return;
-      after = page.last;
+      if (page.length < limit || generation !== partitions.generation) return;
+      after = page.at(-1) ?? null;
     }
   }
 
-  /** Every row is written again: mostly they do change, and a row that says the same is harmless. */
-  async #rewrite(sweep: Sweep, page: Page & { readonly last: string }): Promise<void> {
+  /** Every row is written again: mostly they do change, and one that says the same is not looked at a second time. */
+  async #rewrite(facts: readonly InferenceFact[]): Promise<void> {
     const { definition, store, releases, metrics } = this.parts;
-    if (definition.joined === null) return;
-    const { partitions, after, last } = page;
-    const rows = await definition.joined.rows({ kind: 'sweep', sweep, partitions, after, last }, { store, releases });
-    await store.insert(definition.joined.table, rows);
-    metrics.sweptRows.inc(rows.length);
+    if (definition.attributed === undefined) return;
+    const { attributed } = definition;
+    await store.insert(
+      attributed.table,
+      facts.map((fact) => attributed.row(fact, releases)),
+    );
+    metrics.sweptRows.inc(facts.length);
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.parts.lane.run(async () => {
+      await this.parts.flush();
+      return work();
+    });
   }
 
   async #finish(
     states: readonly PartitionState[],
     { generation, target }: { generation: number; target: bigint },
   ): Promise<void> {
-    const { consumer, lane, retry, partitions, progress } = this.parts;
-    await lane.run(() =>
+    const { consumer, retry, partitions, progress } = this.parts;
+    await this.#alone(() =>
       retrying(async () => {
         if (generation !== partitions.generation) return;
         const metadata = target.toString();

@@ -97,8 +97,8 @@ describe('the release that served an inference', () => {
       {
         status: 'ambiguous',
         candidates: [
-          { release: 'a', share_bp: 7000 },
-          { release: 'b', share_bp: 3000 },
+          { release: 'a', share_bp: 7000, activation: 1 },
+          { release: 'b', share_bp: 3000, activation: 1 },
         ],
       },
     ],

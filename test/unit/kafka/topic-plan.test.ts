@@ -13,7 +13,7 @@ function asFound(topic: PlannedTopic, change: Record<string, string> = {}, parti
 }
 
 describe('the plan of topics', () => {
-  it('has the five inputs, a dead letter topic for each, the alerts and the touched payments', () => {
+  it('has the five inputs, a dead letter topic for each and the alerts', () => {
     expect(planTopics({}).map(({ topic, partitions }) => `${topic} ${partitions}`)).toEqual([
       'opengradient.releases.v1 1',
       'opengradient.releases.v1.dlq 1',
@@ -26,7 +26,6 @@ describe('the plan of topics', () => {
       'opengradient.agents.v1 3',
       'opengradient.agents.v1.dlq 3',
       'backtrail.alerts.v1 3',
-      'backtrail.touched.v1 3',
     ]);
   });
 

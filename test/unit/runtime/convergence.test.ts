@@ -1,30 +1,26 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import type { InferenceRecord, PaymentRecord, ReleaseRecord } from '../../../schemas/types.generated.js';
-import { inferenceHistory, paymentHistory } from '../../../services/shared/core/histories.js';
-import { firstCopies, firstInferences } from '../../../services/shared/core/identity.js';
-import { groupBy } from '../../../services/shared/core/group.js';
+import type { InferenceRecord, ReleaseRecord } from '../../../schemas/types.generated.js';
+import { inferenceHistory } from '../../../services/shared/core/histories.js';
 import { ReleaseLog } from '../../../services/shared/core/release-log.js';
-import type { ReleaseFact } from '../../../services/shared/core/record.js';
+import type { InferenceFact, ReleaseFact } from '../../../services/shared/core/record.js';
 import { BacktrailError } from '../../../services/shared/errors.js';
-import { MemoryNetwork, START_MS, type Running } from './network.fixture.js';
-import { inferenceRecord, minute, paymentRecord, releaseRecord } from './records.fixture.js';
+import { positionOf } from '../../../services/shared/runtime/subjects.js';
+import { MemoryNetwork, START_MS } from './network.fixture.js';
+import { inferenceRecord, minute, releaseRecord } from './records.fixture.js';
 
 /** What may happen, in any order: records arrive, services read, things break, processes die. */
 type Step =
   | { readonly do: 'release'; readonly record: ReleaseRecord }
   | { readonly do: 'inference'; readonly record: InferenceRecord; readonly partition: number }
-  | { readonly do: 'payment'; readonly record: PaymentRecord; readonly partition: number }
-  | { readonly do: 'read'; readonly who: Reader; readonly partition: number }
+  | { readonly do: 'read'; readonly partition: number }
   | { readonly do: 'learn' }
   | { readonly do: 'break'; readonly what: 'insert' | 'commit'; readonly when: 'before' | 'after' }
-  | { readonly do: 'crash'; readonly who: Reader };
-type Reader = 'inferences' | 'payments';
+  | { readonly do: 'crash' };
 
 const PARTITIONS = 2;
 const partition = fc.nat(PARTITIONS - 1);
-const reader = fc.constantFrom<Reader>('inferences', 'payments');
 const ids = fc.constantFrom('i0', 'i1', 'i2', 'i3');
 const names = fc.constantFrom('v1', 'v2', 'v3');
 const when = fc.integer({ min: 0, max: 9 }).map(minute);
@@ -61,24 +57,10 @@ const inference = fc
     inferenceRecord(id, { ...fields, ...(shared === null ? {} : { event_id: shared }) }),
   );
 
-const payment = fc
-  .record({
-    id: fc.constantFrom('p0', 'p1'),
-    state: fc.constantFrom('AUTHORISED' as const, 'SETTLED' as const, 'REVERSED' as const),
-    occurred_at: when,
-    session_id: optional(fc.constantFrom('s1', 's2')),
-    allocated: fc.array(ids, { maxLength: 2 }),
-    event_id: fc.constantFrom('e1', 'e2', 'e3', 'e4'),
-  })
-  .map(({ id, allocated, ...fields }) =>
-    paymentRecord(id, { ...fields, allocations: allocated.map((name) => ({ inference_id: name, amount: null })) }),
-  );
-
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: release.map((record): Step => ({ do: 'release', record })) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('inference' as const), record: inference, partition }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('payment' as const), record: payment, partition }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), who: reader, partition }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), partition }) },
   { weight: 2, arbitrary: fc.constant<Step>({ do: 'learn' }) },
   {
     weight: 2,
@@ -88,17 +70,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       when: fc.constantFrom('before' as const, 'after' as const),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), who: reader }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: 'crash' }) },
 );
-
-const TOPIC: Record<Reader, Reader> = { inferences: 'inferences', payments: 'payments' };
 
 async function play(steps: readonly Step[], millisPerStep: number): Promise<MemoryNetwork> {
   const network = new MemoryNetwork(PARTITIONS);
-  const running: Record<Reader, Running> = {
-    inferences: (await network.start('inferences', 2)) as unknown as Running,
-    payments: (await network.start('payments', 2)) as unknown as Running,
-  };
+  let running = await network.start('inferences', 2);
   let faults: ({ what: 'insert' | 'commit'; when: 'before' | 'after' } | null)[] = [];
   const hit = (what: 'insert' | 'commit', at: 'before' | 'after'): void => {
     const fault = faults.find((one) => one?.what === what && one.when === at);
@@ -119,23 +96,21 @@ async function play(steps: readonly Step[], millisPerStep: number): Promise<Memo
     if (one.do === 'release') network.append('releases', { ...one.record, event_id: `release ${i}` }, { appendedAtMs });
     else if (one.do === 'inference')
       network.append('inferences', one.record, { appendedAtMs, partition: one.partition });
-    else if (one.do === 'payment') network.append('payments', one.record, { appendedAtMs, partition: one.partition });
     else if (one.do === 'break') faults.push(one);
-    else if (one.do === 'learn') await running.inferences.releases.drain();
-    else if (one.do === 'read') await running[one.who].consumer.deliver(TOPIC[one.who], one.partition);
+    else if (one.do === 'learn') await running.releases.drain();
+    else if (one.do === 'read') await running.consumer.deliver('inferences', one.partition);
     else {
-      running[one.who].crash();
-      running[one.who] = (await network.start(one.who, 2)) as unknown as Running;
+      running.crash();
+      running = await network.start('inferences', 2);
     }
   }
-  await running.inferences.drain();
-  await running.payments.drain();
-  expect([...running.inferences.failures, ...running.payments.failures]).toEqual([]);
+  await running.drain();
+  expect(running.failures).toEqual([]);
   return network;
 }
 
 /** What the rows must say, computed at once from all facts. */
-function expected(network: MemoryNetwork): { inferences: unknown; payments: unknown } {
+function expected(network: MemoryNetwork): unknown {
   const facts = network.log.partitionsOf('releases')[0]?.records ?? [];
   const log = ReleaseLog.of(
     facts.map(({ offset, appendedAtMs, value, key }): ReleaseFact => ({
@@ -144,64 +119,41 @@ function expected(network: MemoryNetwork): { inferences: unknown; payments: unkn
       position: { partition: 0, offset, appendedAtMs },
     })),
   );
-  const inferences = firstInferences(firstCopies(network.store.allFacts('inferences')).counting);
-  const payments = groupBy(firstCopies(network.store.allFacts('payments')).counting, ({ record }) => record.payment_id);
-  return {
-    inferences: Object.fromEntries(
-      [...inferences].map(([id, fact]) => [
-        id,
-        inferenceHistory(fact, log.model(fact.record.model_id)).map(({ knownAtMs, value }) => [
-          knownAtMs,
-          value.status,
-          value.release,
-          value.phase,
-          value.activation,
-          value.findings,
-        ]),
+  const logged = network.log.partitionsOf('inferences').flatMap(({ records }, partition) =>
+    records.map(({ offset, appendedAtMs, value, key }): InferenceFact => ({
+      record: JSON.parse(String(value)) as InferenceRecord,
+      key: String(key),
+      position: { partition, offset, appendedAtMs },
+    })),
+  );
+  return Object.fromEntries(
+    logged.map((fact) => [
+      positionOf(fact),
+      inferenceHistory(fact, log.model(fact.record.model_id)).map(({ knownAtMs, value }) => [
+        knownAtMs,
+        value.status,
+        value.release,
+        value.phase,
+        value.activation,
+        value.findings,
+        value.candidates,
       ]),
-    ),
-    payments: Object.fromEntries(
-      [...payments].map(([id, own]) => [
-        id,
-        paymentHistory(own, linked([...inferences.values()], own)).map(({ knownAtMs, value }) => [
-          knownAtMs,
-          value.payment.state,
-          value.parts.map((part) => [part.inferenceId, part.amount.toString()]),
-          value.unlinked.toString(),
-        ]),
-      ]),
-    ),
-  };
-}
-
-type Inferences = Parameters<typeof paymentHistory>[1];
-
-function linked(inferences: Inferences, payments: Parameters<typeof paymentHistory>[0]): Inferences {
-  return inferences.filter(({ record }) =>
-    payments.some(
-      ({ record: paid }) =>
-        paid.allocations.some((one) => one.inference_id === record.inference_id) ||
-        (paid.session_id !== null && paid.session_id === record.session_id),
-    ),
+    ]),
   );
 }
 
-function written(network: MemoryNetwork): { inferences: unknown; payments: unknown } {
+function written(network: MemoryNetwork): unknown {
   type Columns = Readonly<Record<string, unknown>>;
-  const history = (row: Columns): Columns[] => [...(row['earlier'] as Columns[]), row];
-  const rows = (table: string, id: string, pick: (columns: Columns) => unknown[]): object =>
-    Object.fromEntries(network.store.rows(table).map((row) => [String(row[id]), history(row).map(pick)]));
-  return {
-    inferences: rows('inference_rows', 'inference_id', (row) =>
-      ['known_at', 'status', 'release', 'phase', 'activation', 'findings'].map((name) => row[name]),
-    ),
-    payments: rows('payment_rows', 'payment_id', (row) => [
-      row['known_at'],
-      row['state'],
-      (row['parts'] as { inference_id: string; amount: string }[]).map((part) => [part.inference_id, part.amount]),
-      row['unlinked'],
-    ]),
-  };
+  const said = ['known_at', 'status', 'release', 'phase', 'activation', 'findings', 'candidates'];
+  return Object.fromEntries(
+    network.store.rows('inference_rows').map((row) => {
+      const history = [...(row['earlier'] as Columns[]), row];
+      return [
+        `${String(row['partition'])} ${String(row['offset'])}`,
+        history.map((columns) => said.map((name) => columns[name])),
+      ];
+    }),
+  );
 }
 
 it('whatever the order, whatever breaks, the rows are those computed at once from all facts (L1, L2, L4)', async () => {

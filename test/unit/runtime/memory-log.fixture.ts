@@ -96,6 +96,7 @@ export class MemoryConsumer implements GroupConsumer {
         return { topic, partition, startOffset: start, committed };
       }),
     );
+    await handlers.moved();
     await handlers.assigned(assigned);
   }
 

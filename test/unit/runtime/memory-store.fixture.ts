@@ -1,6 +1,8 @@
 import { groupBy } from '../../../services/shared/core/group.js';
-import type { Fact, RecordOf, Stream } from '../../../services/shared/core/record.js';
-import type { Scope, Store } from '../../../services/shared/runtime/store.js';
+import type { Fact, InferenceFact, RecordOf, Stream } from '../../../services/shared/core/record.js';
+import type { Sweep } from '../../../services/shared/core/histories.js';
+import type { LeftAt } from '../../../services/shared/runtime/settled.js';
+import type { Scope, Store, SweepRange } from '../../../services/shared/runtime/store.js';
 
 type AnyFact = Fact<RecordOf[Stream]>;
 type Row = Readonly<Record<string, unknown>>;
@@ -14,7 +16,7 @@ const SUBJECTS: { readonly [S in Stream]: string } = {
 };
 export const FACTS: { readonly [S in Stream]: string } = {
   releases: 'release_facts',
-  inferences: 'inference_facts',
+  inferences: 'inference_rows',
   proofs: 'proof_facts',
   payments: 'payment_facts',
   agents: 'agent_facts',
@@ -22,13 +24,13 @@ export const FACTS: { readonly [S in Stream]: string } = {
 
 /** How the tables identify rows; of several the greatest version holds. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
-  inference_rows: ['model_id', 'occurred_at', 'inference_id'],
-  proof_rows: ['inference_id'],
+  inference_rows: ['model_id', 'occurred_at', 'inference_id', 'partition', 'offset'],
   payment_rows: ['payment_id'],
   payment_refs: ['kind', 'ref', 'payment_id'],
   dead_letter_rows: ['topic', 'partition', 'offset'],
   gap_rows: ['topic', 'partition', 'from_offset', 'to_offset'],
   progress_rows: ['service', 'topic', 'partition'],
+  copy_rows: ['stream', 'partition', 'offset'],
 };
 
 /** The database as the runtime sees it, in memory. It keeps every insert, and gives what a reader of the views sees. */
@@ -58,7 +60,9 @@ export class MemoryStore implements Store {
   }
 
   allFacts<S extends Stream>(stream: S): Fact<RecordOf[S]>[] {
-    const facts = (this.inserted.get(FACTS[stream]) ?? []).map((row) => row['fact'] as Fact<RecordOf[S]>);
+    const facts = (this.inserted.get(FACTS[stream]) ?? []).map(
+      (row) => (row['fact'] ?? inferenceOf(row)) as Fact<RecordOf[S]>,
+    );
     return [...new Map(facts.map((fact) => [`${fact.position.partition} ${fact.position.offset}`, fact])).values()];
   }
 
@@ -79,21 +83,19 @@ export class MemoryStore implements Store {
     });
   }
 
-  async paymentsReferringTo(inferences: Scope): Promise<string[]> {
-    const found = await this.facts('inferences', inferences);
-    const names = new Set(found.map(({ record }) => `inference ${record.inference_id}`));
-    for (const { record } of found) names.add(`session ${String(record.session_id)}`);
-    const refs = this.rows('payment_refs').filter((row) => names.has(`${String(row['kind'])} ${String(row['ref'])}`));
-    return [...new Set(refs.map((row) => String(row['payment_id'])))];
-  }
-
-  async sweepPage(
-    sweep: Parameters<Store['sweepPage']>[0],
-    { partitions, after, limit }: Parameters<Store['sweepPage']>[1],
-  ): Promise<{ count: number; last: string }> {
-    const everything = this.#base('inferences', { kind: 'sweep', sweep, partitions, after, last: '\uffff' });
-    const ids = [...new Set(everything.map((fact) => idOf('inferences', fact)))].sort().slice(0, limit);
-    return Promise.resolve({ count: ids.length, last: ids.at(-1) ?? '' });
+  /** Wider than the real one: every inference of the model. */
+  sweepPage(sweep: Sweep, { partitions, releasesBelow, after, limit }: SweepRange): Promise<InferenceFact[]> {
+    const place = (fact: InferenceFact): string => {
+      const { partition, offset } = fact.position;
+      return [fact.record.occurred_at, fact.record.inference_id, partition, String(offset).padStart(9, '0')].join(' ');
+    };
+    const found = this.rows('inference_rows')
+      .filter((row) => row['model_id'] === sweep.modelId && BigInt(String(row['release_offset'])) < releasesBelow)
+      .map(inferenceOf)
+      .filter((fact) => partitions.includes(fact.position.partition))
+      .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+      .filter((fact) => after === null || place(fact) > place(after));
+    return Promise.resolve(found.slice(0, limit));
   }
 
   givenUpOffsets(): Promise<ReadonlySet<string>> {
@@ -101,8 +103,22 @@ export class MemoryStore implements Store {
     return Promise.resolve(new Set(given.map((row) => String(row['offset']))));
   }
 
-  appliedUntil(): Promise<ReadonlyMap<number, number>> {
-    return Promise.resolve(new Map());
+  leftAt(service: string, topic: string): Promise<ReadonlyMap<number, LeftAt>> {
+    const rows = this.rows('progress_rows').filter((row) => row['service'] === service && row['topic'] === topic);
+    return Promise.resolve(
+      new Map(
+        rows.map((row) => [
+          row['partition'] as number,
+          {
+            nextOffset: BigInt((row['next_offset'] ?? 0) as string),
+            appliedUntilMs: (row['applied_until'] ?? 0) as number,
+            completeUntilMs: (row['complete_until'] ?? 0) as number,
+            idleAtMs: (row['idle_at'] ?? 0) as number,
+            linked: {},
+          },
+        ]),
+      ),
+    );
   }
 
   #base(stream: Stream, scope: Scope): AnyFact[] {
@@ -125,18 +141,6 @@ export class MemoryStore implements Store {
             ids.has(record.inference_id) || (record.session_id !== null && sessions.has(record.session_id)),
         );
       }
-      case 'sweep':
-        // Wider than the real one: every inference of the model.
-        return all.filter((fact) => {
-          const record = fact.record as RecordOf['inferences'];
-          const id = record.inference_id;
-          return (
-            record.model_id === scope.sweep.modelId &&
-            scope.partitions.includes(fact.position.partition) &&
-            (scope.after === null || id > scope.after) &&
-            id <= scope.last
-          );
-        });
     }
   }
 }
@@ -145,8 +149,33 @@ function idOf(stream: Stream, fact: AnyFact): string {
   return String((fact.record as unknown as Row)[SUBJECTS[stream]]);
 }
 
+/** The record that a row of `inference_rows` was made from. */
+function inferenceOf(row: Row): InferenceFact {
+  const fields = ['event_id', 'occurred_at', 'source', 'source_ref', 'inference_id', 'model_id', 'requested_model'];
+  fields.push(
+    'blob_id',
+    'target_id',
+    'agent_id',
+    'session_id',
+    'request_hash',
+    'output_hash',
+    'cost',
+    'clock_error_ms',
+  );
+  const record = { ...Object.fromEntries(fields.map((name) => [name, row[name]])), release: row['claim'] };
+  return {
+    record: record as unknown as RecordOf['inferences'],
+    key: String(row['key']),
+    position: {
+      partition: row['partition'] as number,
+      offset: BigInt(row['offset'] as string),
+      appendedAtMs: row['appended_at'] as number,
+    },
+  };
+}
+
 function versionOf(row: Row): bigint {
-  return BigInt((row['version'] ?? row['updated_at'] ?? 0) as string | number);
+  return BigInt((row['version'] ?? row['updated_at'] ?? row['copies'] ?? row['release_offset'] ?? 0) as string | number);
 }
 
 async function attempt<T>(work: () => T): Promise<T> {

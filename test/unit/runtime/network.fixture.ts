@@ -7,6 +7,7 @@ import { createMetrics } from '../../../services/shared/metrics.js';
 import type { Decoder } from '../../../services/shared/runtime/accept.js';
 import type { Definition } from '../../../services/shared/runtime/definition.js';
 import { Instance } from '../../../services/shared/runtime/instance.js';
+import { memoryCopies } from './memory-copies.fixture.js';
 import { MemoryLog, type MemoryConsumer } from './memory-log.fixture.js';
 import { FACTS, MemoryStore } from './memory-store.fixture.js';
 
@@ -57,7 +58,7 @@ export class MemoryNetwork {
   constructor(private readonly partitions = 2) {
     this.log.create('releases', 1);
     for (const topic of ['inferences', 'payments']) this.log.create(topic, partitions);
-    for (const topic of ['inferences.dlq', 'payments.dlq', 'touched']) this.log.create(topic, 1);
+    for (const topic of ['inferences.dlq', 'payments.dlq']) this.log.create(topic, 1);
     this.log.nowMs = START_MS;
   }
 
@@ -74,9 +75,8 @@ export class MemoryNetwork {
 
   async start<S extends 'inferences' | 'payments'>(stream: S, batchMax = 3): Promise<Running<S>> {
     const definition = (stream === 'inferences' ? inference : payment) as unknown as Definition<S>;
-    const topics = { input: stream, deadLetters: `${stream}.dlq`, touched: 'touched', releases: 'releases' };
-    const consumed = definition.followsTouched === true ? [stream, 'touched'] : [stream];
-    const consumer = this.log.consumer(definition.service, consumed, batchMax);
+    const topics = { input: stream, deadLetters: `${stream}.dlq`, releases: 'releases' };
+    const consumer = this.log.consumer(definition.service, [stream], batchMax);
     const releases = this.log.consumer(`releases of ${String(Math.random())}`, ['releases'], batchMax);
     const ended = new AbortController();
     const failures: unknown[] = [];
@@ -88,6 +88,7 @@ export class MemoryNetwork {
       toFactRow: (fact) => ({ fact }),
       factTable: FACTS[stream],
       store: this.store,
+      copies: memoryCopies(this.store),
       producer: this.log,
       ends: this.log,
       consumer,
@@ -97,7 +98,7 @@ export class MemoryNetwork {
       retry: { initialMs: 1, maxMs: 1, signal: ended.signal },
       fail: (error) => failures.push(error),
     });
-    const drainReleases = definition.readsReleases ? releases.drain.bind(releases) : () => Promise.resolve();
+    const drainReleases = definition.attributed !== undefined ? releases.drain.bind(releases) : () => Promise.resolve();
     const starting = instance.start();
     // Reading begins once the consumer is there.
     await Promise.resolve();

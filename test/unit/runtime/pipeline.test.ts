@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+
+import { Pipeline } from '../../../services/shared/runtime/pipeline.js';
+
+interface Numbered {
+  readonly name: string;
+  readonly rowCount: number;
+}
+type Write = { readonly names: string; end(error?: Error): void };
+
+/** A pipeline whose writes end when the test says so. */
+function pipelineOf(rowsMax = 10) {
+  const writes: Write[] = [];
+  const failures: unknown[] = [];
+  const signals: AbortSignal[] = [];
+  const pipeline = new Pipeline<Numbered>({
+    rowsMax,
+    onFailure: (error) => failures.push(error),
+    write: (portions, signal) =>
+      new Promise((resolve, reject) => {
+        signals.push(signal);
+        const names = portions.map(({ name }) => name).join('');
+        writes.push({
+          names,
+          end: (error) => {
+            if (error === undefined) resolve();
+            else reject(error);
+          },
+        });
+      }),
+  });
+  const add = (name: string, rowCount = 1, signal = new AbortController().signal): Promise<void> =>
+    pipeline.add({ name, rowCount }, signal);
+  return { pipeline, add, writes, failures, signals };
+}
+
+const begun = (writes: readonly Write[], count: number): Promise<void> =>
+  expect.poll(() => writes.length, { interval: 1 }).toBe(count);
+
+describe('the pipeline', () => {
+  it('writes at once what finds nothing under way, with what comes in the same turn', async () => {
+    const { add, writes } = pipelineOf();
+    await add('a');
+    await add('b');
+    await begun(writes, 1);
+    expect(writes[0]?.names).toBe('ab');
+  });
+
+  it('gathers the next write while one is under way, and never overlaps two', async () => {
+    const { pipeline, add, writes } = pipelineOf();
+    await add('a');
+    await begun(writes, 1);
+    await add('b');
+    await add('c');
+    expect(writes).toHaveLength(1);
+    writes[0]?.end();
+    await begun(writes, 2);
+    expect(writes[1]?.names).toBe('bc');
+    writes[1]?.end();
+    await pipeline.flush();
+  });
+
+  it('holds back who reads faster than it writes, until there is room', async () => {
+    const { add, writes } = pipelineOf(10);
+    await add('a', 6);
+    await begun(writes, 1);
+    await add('b', 6);
+    let added = false;
+    const third = add('c', 6).then(() => {
+      added = true;
+    });
+    await new Promise(setImmediate);
+    expect(added).toBe(false);
+    writes[0]?.end();
+    await third;
+    expect(writes.map(({ names }) => names)).toEqual(['a', 'b']);
+  });
+
+  it('takes a portion that is larger than it has room for, alone', async () => {
+    const { add, writes } = pipelineOf(10);
+    await add('a', 60);
+    await begun(writes, 1);
+    expect(writes[0]?.names).toBe('a');
+  });
+
+  it('gives up waiting for room when the partition has moved', async () => {
+    const { add, writes } = pipelineOf(1);
+    await add('a');
+    await begun(writes, 1);
+    await add('b');
+    const moved = new AbortController();
+    const third = add('c', 1, moved.signal);
+    moved.abort(new Error('moved'));
+    await expect(third).rejects.toThrow('moved');
+  });
+
+  it('says a failure once, and takes and writes nothing more', async () => {
+    const { pipeline, add, writes, failures } = pipelineOf();
+    await add('a');
+    await begun(writes, 1);
+    await add('b');
+    writes[0]?.end(new Error('what?'));
+    await expect(pipeline.flush()).rejects.toThrow('what?');
+    await expect(add('c')).rejects.toThrow('what?');
+    expect(failures).toHaveLength(1);
+    expect(writes).toHaveLength(1);
+  });
+
+  it('forgets everything when the group has changed, and tells the write under way that nobody waits for it', async () => {
+    const { pipeline, add, writes, signals } = pipelineOf();
+    await add('a');
+    await begun(writes, 1);
+    await add('b');
+    const discarded = pipeline.discard();
+    expect(signals[0]?.aborted).toBe(true);
+    writes[0]?.end(new Error('given up'));
+    await discarded;
+    await add('c');
+    await begun(writes, 2);
+    expect(writes[1]?.names).toBe('c');
+    expect(signals[1]?.aborted).toBe(false);
+  });
+});
