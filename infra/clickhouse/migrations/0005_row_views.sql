@@ -86,13 +86,17 @@ COMMENT 'Event times at which a flag covers an inference of a release, as known 
 
 CREATE VIEW IF NOT EXISTS timeline_as_of AS
 SELECT
-  model_id,
-  ifNull(effective_at, occurred_at) AS from,
-  mapFilter((release, share) -> share > 0, argMax(if(traffic_given, traffic, map(ifNull(to, ''), toInt32(10000))), r.offset)) AS traffic,
-  max(r.offset) AS offset
-FROM release_records AS r
-WHERE action IN ('TRAFFIC_SET', 'ROLLED_BACK') AND appended_at <= {known_at:DateTime64(3, 'UTC')}
-GROUP BY model_id, from
+  model_id, effective AS from,
+  mapFilter((release, share) -> share > 0, argMax(split, position)) AS traffic, max(position) AS offset
+FROM
+(
+  SELECT
+    model_id, ifNull(effective_at, occurred_at) AS effective, offset AS position,
+    if(traffic_given, traffic, map(ifNull(to, ''), toInt32(10000))) AS split
+  FROM release_records
+  WHERE action IN ('TRAFFIC_SET', 'ROLLED_BACK') AND appended_at <= {known_at:DateTime64(3, 'UTC')}
+)
+GROUP BY model_id, effective
 COMMENT 'The traffic split of each model from each effective time on, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS timeline
@@ -107,23 +111,26 @@ FROM timeline_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC')
 COMMENT 'The traffic split of each model from each effective time on, as known now.';
 
 CREATE VIEW IF NOT EXISTS inferences_as_of AS
+WITH
+  {known_at:DateTime64(3, 'UTC')} AS k,
+  r.known_at <= k AS newest,
+  arrayLastIndex(known -> known <= k, r.earlier.known_at) AS said
 SELECT
   r.inference_id, r.model_id, r.occurred_at,
-  arrayLastIndex(known -> known <= {known_at:DateTime64(3, 'UTC')}, r.earlier.known_at) AS said,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.status, r.earlier.status[said]) AS status,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.release, r.earlier.release[said]) AS release,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.activation, r.earlier.activation[said]) AS activation,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.phase, r.earlier.phase[said]) AS phase,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.basis, r.earlier.basis[said]) AS basis,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.candidates, r.earlier.candidates[said]) AS candidates,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.near_boundary, r.earlier.near_boundary[said]) AS near_boundary,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.findings, r.earlier.findings[said]) AS findings,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.blob_status, r.earlier.blob_status[said]) AS blob_status,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.blob_releases, r.earlier.blob_releases[said]) AS blob_releases,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.known_at, r.earlier.known_at[said]) AS known_at,
+  if(newest, r.status, r.earlier.status[said]) AS status,
+  if(newest, r.release, r.earlier.release[said]) AS release,
+  if(newest, r.activation, r.earlier.activation[said]) AS activation,
+  if(newest, r.phase, r.earlier.phase[said]) AS phase,
+  if(newest, r.basis, r.earlier.basis[said]) AS basis,
+  if(newest, r.candidates, r.earlier.candidates[said]) AS candidates,
+  if(newest, r.near_boundary, r.earlier.near_boundary[said]) AS near_boundary,
+  if(newest, r.findings, r.earlier.findings[said]) AS findings,
+  if(newest, r.blob_status, r.earlier.blob_status[said]) AS blob_status,
+  if(newest, r.blob_releases, r.earlier.blob_releases[said]) AS blob_releases,
+  if(newest, r.known_at, r.earlier.known_at[said]) AS known_at,
   r.blob_id, r.claim, r.target_id, r.agent_id, r.session_id, r.requested_model, r.request_hash, r.output_hash, r.cost, r.appended_at, r.partition, r.offset
 FROM inference_rows AS r FINAL
-WHERE r.appended_at <= {known_at:DateTime64(3, 'UTC')}
+WHERE r.appended_at <= k
   AND (r.partition, r.offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
 COMMENT 'Which release served each inference, and which blob produced it, as known at {known_at}.';
 
@@ -198,29 +205,35 @@ COMMENT 'Every release that served an inference or may have, and whether a flag 
 
 CREATE VIEW IF NOT EXISTS inference_revisions
 (
-  `inference_id` String COMMENT 'The inference.',
+  `inference_id` String COMMENT 'The inference, and the key of the record.',
   `model_id` LowCardinality(String) COMMENT 'The model that ran.',
-  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time. UTC.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran, by the clock of the source. UTC.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said, until the next revision.',
   `status` String COMMENT 'attributed, ambiguous or unattributed.',
   `release` Nullable(String) COMMENT 'The release that served it, when attributed.',
   `activation` Nullable(UInt32) COMMENT 'Activation of the release that it belongs to: the one that contains its time or, when stale, the last that ended.',
   `phase` Nullable(String) COMMENT 'active, stale, premature or never, when attributed.',
   `basis` Nullable(String) COMMENT 'The evidence that decided: target, blob, blob+claim, blob+timeline, claim or timeline.',
+  `candidates` Array(Tuple(release String, share_bp UInt32, activation Nullable(UInt32))) COMMENT 'The releases that can have served it, with their shares in basis points and the activation it would belong to.',
+  `near_boundary` Bool COMMENT 'Whether a change of traffic lies within the clock error of the source.',
   `findings` Array(String) COMMENT 'Evidence that disagrees or is missing.',
-  `blob_status` String COMMENT 'matched, unknown or not_applicable.'
+  `blob_status` String COMMENT 'matched, unknown or not_applicable.',
+  `blob_releases` Array(String) COMMENT 'The releases that list the blob.',
+  `blob_id` LowCardinality(Nullable(String)) COMMENT 'Walrus blob id of the model file that produced the output.',
+  `target_id` LowCardinality(Nullable(String)) COMMENT 'The TEE or node that served the request.',
+  `agent_id` Nullable(String) COMMENT 'The agent that made the request.',
+  `session_id` Nullable(String) COMMENT 'The payment session the request belongs to.',
+  `appended_at` DateTime64(3, 'UTC') COMMENT 'Append time: when the log had the record (LogAppendTime). Knowledge time counts by this.'
 )
 AS SELECT
-  inference_id, model_id, occurred_at, said.1 AS known_at, said.2 AS status, said.3 AS release, said.4 AS activation,
-  said.5 AS phase, said.6 AS basis, said.7 AS findings, said.8 AS blob_status
+  inference_id, model_id, occurred_at,
+  said.1 AS known_at, said.2 AS status, said.3 AS release, said.4 AS activation, said.5 AS phase, said.6 AS basis, said.7 AS candidates, said.8 AS near_boundary, said.9 AS findings, said.10 AS blob_status, said.11 AS blob_releases,
+  blob_id, target_id, agent_id, session_id, appended_at
 FROM
 (
   SELECT
-    inference_id, model_id, occurred_at,
-    arrayJoin(arrayPushBack(
-      arrayMap(e -> (e.known_at, e.status, e.release, e.activation, e.phase, e.basis, e.findings, e.blob_status), earlier),
-      (known_at, toString(status), CAST(release, 'Nullable(String)'), activation, CAST(phase, 'Nullable(String)'), CAST(basis, 'Nullable(String)'), CAST(findings, 'Array(String)'), toString(blob_status))
-    )) AS said
+    inference_id, model_id, occurred_at, blob_id, target_id, agent_id, session_id, appended_at,
+    arrayJoin(arrayPushBack(earlier, tuple(known_at, CAST(status, 'String'), CAST(release, 'Nullable(String)'), activation, CAST(phase, 'Nullable(String)'), CAST(basis, 'Nullable(String)'), candidates, near_boundary, CAST(findings, 'Array(String)'), CAST(blob_status, 'String'), CAST(blob_releases, 'Array(String)')))) AS said
   FROM inference_rows FINAL
   WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
 )
@@ -268,28 +281,31 @@ FROM proofs_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Which proof path verified each inference; one without proof records is not there, as known now.';
 
 CREATE VIEW IF NOT EXISTS payments_as_of AS
+WITH
+  {known_at:DateTime64(3, 'UTC')} AS k,
+  r.known_at <= k AS newest,
+  arrayLastIndex(known -> known <= k, r.earlier.known_at) AS said
 SELECT
   r.payment_id,
-  arrayLastIndex(known -> known <= {known_at:DateTime64(3, 'UTC')}, r.earlier.known_at) AS said,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.asset, r.earlier.asset[said]) AS asset,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.network, r.earlier.network[said]) AS network,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.payer, r.earlier.payer[said]) AS payer,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.payee, r.earlier.payee[said]) AS payee,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.state, r.earlier.state[said]) AS state,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.amount, r.earlier.amount[said]) AS amount,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.refunded, r.earlier.refunded[said]) AS refunded,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.model_id, r.earlier.model_id[said]) AS model_id,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.session_id, r.earlier.session_id[said]) AS session_id,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.parts, r.earlier.parts[said]) AS parts,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.unlinked, r.earlier.unlinked[said]) AS unlinked,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.waiting, r.earlier.waiting[said]) AS waiting,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.findings, r.earlier.findings[said]) AS findings,
-  if(r.known_at <= {known_at:DateTime64(3, 'UTC')}, r.known_at, r.earlier.known_at[said]) AS known_at,
+  if(newest, r.asset, r.earlier.asset[said]) AS asset,
+  if(newest, r.network, r.earlier.network[said]) AS network,
+  if(newest, r.payer, r.earlier.payer[said]) AS payer,
+  if(newest, r.payee, r.earlier.payee[said]) AS payee,
+  if(newest, r.state, r.earlier.state[said]) AS state,
+  if(newest, r.amount, r.earlier.amount[said]) AS amount,
+  if(newest, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
+  if(newest, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
+  if(newest, r.refunded, r.earlier.refunded[said]) AS refunded,
+  if(newest, r.model_id, r.earlier.model_id[said]) AS model_id,
+  if(newest, r.session_id, r.earlier.session_id[said]) AS session_id,
+  if(newest, r.parts, r.earlier.parts[said]) AS parts,
+  if(newest, r.unlinked, r.earlier.unlinked[said]) AS unlinked,
+  if(newest, r.waiting, r.earlier.waiting[said]) AS waiting,
+  if(newest, r.findings, r.earlier.findings[said]) AS findings,
+  if(newest, r.known_at, r.earlier.known_at[said]) AS known_at,
   r.models
 FROM payment_rows AS r FINAL
-WHERE NOT r.void AND (r.known_at <= {known_at:DateTime64(3, 'UTC')} OR said > 0)
+WHERE NOT r.void AND (newest OR said > 0)
 COMMENT 'What each payment says, and how its amount is split over its inferences, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS payments
@@ -316,6 +332,36 @@ CREATE VIEW IF NOT EXISTS payments
 AS SELECT `payment_id`, `asset`, `network`, `payer`, `payee`, `state`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `model_id`, `session_id`, `parts`, `unlinked`, `waiting`, `findings`, `known_at`, `models`
 FROM payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'What each payment says, and how its amount is split over its inferences, as known now.';
+
+CREATE VIEW IF NOT EXISTS payment_revisions
+(
+  `payment_id` String COMMENT 'The payment.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said, until the next revision.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `payer` String COMMENT 'Address that pays, by its latest record.',
+  `payee` String COMMENT 'Address that is paid, by its latest record.',
+  `state` String COMMENT 'State by the latest record.',
+  `amount` UInt256 COMMENT 'Amount in the smallest unit of the asset: from the earliest SETTLED, else the latest record.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `model_id` Nullable(String) COMMENT 'The model paid for, where the payment says so.',
+  `session_id` Nullable(String) COMMENT 'The payment session.',
+  `parts` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)) COMMENT 'The split of the amount over the linked inferences, sorted by inference id; model and time are null while no record of the inference is known.',
+  `unlinked` UInt256 COMMENT 'What no link takes; the parts and this sum to the amount.',
+  `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
+  `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.'
+)
+AS SELECT
+  payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS payer, said.5 AS payee, said.6 AS state, said.7 AS amount, said.8 AS settled_at, said.9 AS settled_appended_at, said.10 AS refunded, said.11 AS model_id, said.12 AS session_id, said.13 AS parts, said.14 AS unlinked, said.15 AS waiting, said.16 AS findings
+FROM
+(
+  SELECT payment_id, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, payer, payee, CAST(state, 'String'), amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts, unlinked, waiting, findings))) AS said
+  FROM payment_rows FINAL
+  WHERE NOT void
+)
+COMMENT 'Everything that was ever said of each payment, a row a revision.';
 
 CREATE VIEW IF NOT EXISTS payment_parts_as_of AS
 SELECT

@@ -8,40 +8,60 @@ import { paymentAnswer, paymentsOf, taintAnswer } from './of-money.js';
 import { alertsAnswer, trailAnswer } from './of-records.js';
 import { ViewReader } from './view-reader.js';
 
-/** Answers a question (SPEC 9) as known at K from the views, which analysts read too. */
-export async function askStack(
+/** Answers one question (SPEC 9) as known at K from the views, which analysts read too. */
+export function askStack(
   database: Pick<ClickHouse, 'select'>,
   question: Question,
-  settings: TrailSettings = DEFAULT_SETTINGS,
+  settings?: TrailSettings,
 ): Promise<Answer> {
-  const views = new ViewReader(database, question.known ?? (await greatestAppendTime(database)));
+  return asker(database, settings)(question);
+}
+
+/** The same for many questions about one moment of the tables: what one of them read is not read again for the next. */
+export function asker(
+  database: Pick<ClickHouse, 'select'>,
+  settings: TrailSettings = DEFAULT_SETTINGS,
+): (question: Question) => Promise<Answer> {
+  const views = new ViewReader(database);
+  let greatest: Promise<number> | undefined;
+  return async (question) => {
+    const knownAtMs = question.known ?? (await (greatest ??= greatestAppendTime(database)));
+    return answerFrom(views, question, { knownAtMs, settings });
+  };
+}
+
+async function answerFrom(
+  views: ViewReader,
+  question: Question,
+  { knownAtMs, settings }: { knownAtMs: number; settings: TrailSettings },
+): Promise<Answer> {
   switch (question.ask) {
     case 'timeline':
-      return timelineAnswer(views, question.model, question.at);
+      return timelineAnswer(views, question, knownAtMs);
     case 'served':
-      return servedAnswer(views, question.inference);
+      return servedAnswer(views, question.inference, knownAtMs);
     case 'blob':
-      return blobAnswer(views, question.inference);
+      return blobAnswer(views, question.inference, knownAtMs);
     case 'proof':
-      return proofAnswer(views, question.inference, settings);
+      return proofAnswer(views, question.inference, { knownAtMs, ...settings });
     case 'agents':
-      return agentsAnswer(views, question, settings);
+      return agentsAnswer(views, question, { knownAtMs, ...settings });
     case 'payments':
-      return paymentsShape(await paymentsOf(views, question));
+      return paymentsShape(await paymentsOf(views, question, knownAtMs));
     case 'payment':
-      return paymentAnswer(views, question.payment);
+      return paymentAnswer(views, question.payment, knownAtMs);
     case 'taint':
-      return taintAnswer(views, question.model, question.release);
+      return taintAnswer(views, question, knownAtMs);
     case 'windows':
-      return windowsAnswer(views, question.model);
+      return windowsAnswer(views, question.model, knownAtMs);
     case 'incident':
-      return incidentAnswer(views, question.model, question.release);
+      return incidentAnswer(views, question, knownAtMs);
     case 'incidents':
-      return incidentsAnswer(views, question.model);
+      return incidentsAnswer(views, question.model, knownAtMs);
     case 'alerts':
-      return alertsAnswer(views, question.model, settings);
+      return alertsAnswer(views, question.model, { knownAtMs, settings });
     case 'trail':
-      return trailAnswer(views, question, settings);
+      return trailAnswer(views, question, { knownAtMs, settings });
   }
 }
 

@@ -1,127 +1,99 @@
 import { agentsShape, incidentShape, timelineShape, windowShape } from '../../core/answer-shape.js';
 import { classifyAgents, type AgentClasses } from '../../core/agents.js';
 import type { Incident } from '../../core/incident.js';
-import { compareUtf8 } from '../../core/order.js';
 import type { JsonObject } from '../../core/question.js';
-import type { Activation } from '../../core/timeline.js';
-import { AS_OF, micros, numberOrNull, type ViewReader } from './view-reader.js';
+import { workAppearedSince } from './of-money.js';
+import { flaggedStates, incidentAt, stateOf, type ModelStateAt, type WindowAt } from './state.js';
+import { AS_OF, dateTime, micros, type ViewReader } from './view-reader.js';
 
-export async function timelineAnswer(views: ViewReader, model: string, at: number): Promise<JsonObject> {
+export async function timelineAnswer(
+  views: ViewReader,
+  { model, at }: { readonly model: string; readonly at: number },
+  knownAtMs: number,
+): Promise<JsonObject> {
   const row = await views.row<{ traffic: Record<string, number> }>(
     `SELECT traffic FROM timeline${AS_OF}
      WHERE model_id = {model:String} AND toUnixTimestamp64Micro(from) <= {at:Int64} ORDER BY from DESC LIMIT 1`,
-    { model, at },
+    { model, at, known: dateTime(knownAtMs) },
   );
   return timelineShape(model, at, new Map(Object.entries(row?.traffic ?? {})));
 }
 
-/** An activation as the view has it, which leaves out the record that undid it. */
-export interface WindowRow extends Omit<Activation, 'undoneBy'> {
-  readonly undoneByOffset: string | null;
-  readonly flagged: boolean;
+export async function windowsAnswer(views: ViewReader, model: string, knownAtMs: number): Promise<JsonObject[]> {
+  const { activations } = await stateOf(views, model, knownAtMs);
+  return activations.map((window) => windowShape({ ...window, undone: window.undoneByOffset !== null }));
 }
 
-/** By (from, release). */
-export async function windowsOf(views: ViewReader, model: string): Promise<WindowRow[]> {
-  const rows = await views.rows<{
-    release: string;
-    activation: number;
-    from: string;
-    to: string | null;
-    undone_by: string | null;
-    restored: string | null;
-    flagged: boolean;
-  }>(
-    `SELECT release, activation, ${micros('w.from', '`from`')}, ${micros('w.to', '`to`')}, undone_by, restored, flagged
-     FROM windows${AS_OF} AS w WHERE model_id = {model:String} ORDER BY w.from, release`,
-    { model },
+/** Of one model, by release. */
+export async function incidentsOf(views: ViewReader, model: string, state: ModelStateAt): Promise<Incident[]> {
+  return Promise.all(
+    state.incidents.map((incident) =>
+      incidentAt(incident, state.knownAtMs, (closedAtMs) =>
+        workAppearedSince(views, { model, release: incident.release, closedAtMs }, state),
+      ),
+    ),
   );
-  return rows.map(({ activation, from, to, undone_by, ...row }) => ({
-    ...row,
-    number: activation,
-    from: Number(from),
-    to: numberOrNull(to),
-    undoneByOffset: undone_by,
-  }));
 }
 
-export async function windowsAnswer(views: ViewReader, model: string): Promise<JsonObject[]> {
-  const windows = await windowsOf(views, model);
-  return windows.map((window) => windowShape({ ...window, undone: window.undoneByOffset !== null }));
-}
-
-interface IncidentRow {
-  readonly model_id: string;
-  readonly release: string;
-  readonly state: Incident['state'];
-  readonly activations: readonly number[];
-  readonly contained_at: string | null;
-  readonly recovered_at: string | null;
-  readonly linked: readonly string[];
-}
-
-export type ModelIncident = Incident & { readonly model: string };
-
-/** By (model, release). */
-export async function incidentsOf(
+export async function incidentAnswer(
   views: ViewReader,
-  of: { readonly model?: string; readonly release?: string },
-): Promise<ModelIncident[]> {
-  const conditions = [
-    ...(of.model === undefined ? [] : ['model_id = {model:String}']),
-    ...(of.release === undefined ? [] : ['release = {release:String}']),
-  ];
-  const rows = await views.rows<IncidentRow>(
-    `SELECT model_id, release, state, activations, ${micros('contained_at')}, ${micros('recovered_at')}, linked
-     FROM incidents${AS_OF} ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
-     ORDER BY model_id, release`,
-    of,
-  );
-  return rows.map((row) => ({
-    model: row.model_id,
-    release: row.release,
-    state: row.state,
-    activations: row.activations,
-    containedAt: numberOrNull(row.contained_at),
-    recoveredAt: numberOrNull(row.recovered_at),
-    linked: row.linked,
-  }));
-}
-
-export async function incidentAnswer(views: ViewReader, model: string, release: string): Promise<JsonObject> {
-  const [incident] = await incidentsOf(views, { model, release });
+  { model, release }: { readonly model: string; readonly release: string },
+  knownAtMs: number,
+): Promise<JsonObject> {
+  const state = await stateOf(views, model, knownAtMs);
+  const only = { ...state, incidents: state.incidents.filter((incident) => incident.release === release) };
+  const [incident] = await incidentsOf(views, model, only);
   return incident === undefined ? { state: 'none' } : incidentShape(incident);
 }
 
-export async function incidentsAnswer(views: ViewReader, model: string | undefined): Promise<JsonObject[]> {
-  const incidents = await incidentsOf(views, model === undefined ? {} : { model });
-  return incidents.map((incident) => ({
-    model: incident.model,
-    release: incident.release,
-    ...incidentShape(incident),
-  }));
+/** By (model, release). */
+export async function incidentsAnswer(
+  views: ViewReader,
+  model: string | undefined,
+  knownAtMs: number,
+): Promise<JsonObject[]> {
+  const states =
+    model === undefined
+      ? await flaggedStates(views, knownAtMs)
+      : [{ model, state: await stateOf(views, model, knownAtMs) }];
+  const lists = await Promise.all(
+    states.map(async ({ model: id, state }) =>
+      (await incidentsOf(views, id, state)).map((incident) => ({
+        model: id,
+        release: incident.release,
+        ...incidentShape(incident),
+      })),
+    ),
+  );
+  return lists.flat();
 }
 
 const NO_AGENTS: AgentClasses = { changed: [], delayed: [], excluded: [], secondary: [] };
 
+export interface AgentSettings {
+  readonly knownAtMs: number;
+  readonly agentDelayMicros: number;
+}
+
 export async function agentsAnswer(
   views: ViewReader,
   { model, release, activation }: { model: string; release: string; activation?: number },
-  settings: { readonly agentDelayMicros: number },
+  settings: AgentSettings,
 ): Promise<JsonObject> {
-  const windows = await windowsOf(views, model);
-  const window = windows.find((one) => one.release === release && one.number === (activation ?? 1));
+  const { activations } = await stateOf(views, model, settings.knownAtMs);
+  const window = activations.find((one) => one.release === release && one.number === (activation ?? 1));
   return agentsShape(window === undefined ? NO_AGENTS : await agentsOf(views, { model, window }, settings));
 }
 
 /** The fold of SPEC 6 needs every record of the agents, and of the inferences only who made them when. */
 export async function agentsOf(
   views: ViewReader,
-  { model, window }: { model: string; window: WindowRow },
-  settings: { readonly agentDelayMicros: number },
+  { model, window }: { model: string; window: WindowAt },
+  { knownAtMs, agentDelayMicros }: AgentSettings,
 ): Promise<AgentClasses> {
-  const mine = 'model_id = {model:String} AND release = {release:String} AND activation = {activation:UInt32}';
-  const params = { model, release: window.release, activation: window.number };
+  const mine = `model_id = {model:String} AND ifNull(release = {release:String}, false)
+    AND ifNull(activation = {activation:UInt32}, false)`;
+  const params = { model, release: window.release, activation: window.number, known: dateTime(knownAtMs) };
   const [exposures, causes, facts] = await Promise.all([
     views.rows<{ agent_id: string; first: string; last: string }>(
       `SELECT agent_id, ${micros('first_at', 'first')}, ${micros('last_at', 'last')}
@@ -130,7 +102,7 @@ export async function agentsOf(
     ),
     views.rows<{ inference_id: string }>(
       `SELECT inference_id FROM inferences${AS_OF} WHERE ${mine} AND status = 'attributed'
-         AND inference_id IN (SELECT arrayJoin(caused_by) FROM agent_changes${AS_OF})`,
+         AND inference_id IN (SELECT arrayJoin(caused_by) FROM agent_records WHERE notEmpty(caused_by))`,
       params,
     ),
     views.records('agents', 'true'),
@@ -139,13 +111,9 @@ export async function agentsOf(
   return classifyAgents({
     modelId: model,
     activation: { ...window, undoneBy: null },
-    exposures: new Map(
-      exposures
-        .sort((a, b) => compareUtf8(a.agent_id, b.agent_id))
-        .map((row) => [row.agent_id, { first: Number(row.first), last: Number(row.last) }]),
-    ),
+    exposures: new Map(exposures.map((row) => [row.agent_id, { first: Number(row.first), last: Number(row.last) }])),
     isAttributed: (inferenceId) => attributed.has(inferenceId),
-    facts,
-    delayMicros: settings.agentDelayMicros,
+    facts: facts.filter(({ position }) => position.appendedAtMs <= knownAtMs),
+    delayMicros: agentDelayMicros,
   });
 }

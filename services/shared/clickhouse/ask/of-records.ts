@@ -2,15 +2,19 @@ import { answer } from '../../core/answer.js';
 import { sortedIds } from '../../core/order.js';
 import type { Answer, Question } from '../../core/question.js';
 import { Trail, type Records, type TrailSettings } from '../../core/trail.js';
-import { KNOWN, type ViewReader } from './view-reader.js';
+import type { ViewReader } from './view-reader.js';
 
 const THE_MODEL = 'model_id = {model:String}';
 const NO_RECORDS: Records = { releases: [], inferences: [], proofs: [], payments: [], agents: [] };
 
 /** When an alert became true depends on all that was ever known, so the records themselves are folded. */
-export async function alertsAnswer(views: ViewReader, model: string, settings?: TrailSettings): Promise<Answer> {
+export async function alertsAnswer(
+  views: ViewReader,
+  model: string,
+  { knownAtMs, settings }: { knownAtMs: number; settings: TrailSettings },
+): Promise<Answer> {
   const records = { ...NO_RECORDS, ...(await alertRecords(views, model)) };
-  return answer(Trail.of(records, views.knownAtMs, settings), { ask: 'alerts', model });
+  return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model });
 }
 
 type AlertRecords = Pick<Records, 'releases' | 'inferences' | 'payments'>;
@@ -39,8 +43,8 @@ async function alertRecords(views: ViewReader, model: string): Promise<AlertReco
 /** Inferences that the payments meeting a condition ever named, by id or session. */
 function linkedBy(payments: string): string {
   return `(
-    inference_id IN (SELECT a.inference_id FROM payment_records ARRAY JOIN allocations AS a WHERE ${KNOWN} AND ${payments})
-    OR session_id IN (SELECT session_id FROM payment_records WHERE ${KNOWN} AND ${payments})
+    inference_id IN (SELECT a.inference_id FROM payment_records ARRAY JOIN allocations AS a WHERE ${payments})
+    OR session_id IN (SELECT session_id FROM payment_records WHERE ${payments})
   )`;
 }
 
@@ -48,7 +52,7 @@ function linkedBy(payments: string): string {
 export async function trailAnswer(
   views: ViewReader,
   question: Extract<Question, { readonly ask: 'served' | 'blob' | 'proof' | 'trail' }>,
-  settings?: TrailSettings,
+  { knownAtMs, settings }: { knownAtMs: number; settings: TrailSettings },
 ): Promise<Answer> {
   const { inference } = question;
   const params = { inference };
@@ -82,7 +86,7 @@ export async function trailAnswer(
     proofs,
     agents,
   };
-  return answer(Trail.of(records, views.knownAtMs, settings), question);
+  return answer(Trail.of(records, knownAtMs, settings), question);
 }
 
 /** Each record once, though several statements gave it. */
