@@ -6,56 +6,70 @@ import type { Store } from './store.js';
 
 const TABLE = 'progress_rows';
 const MICROS_PER_MS = 1000;
-// Under load progress is a hint; a waiting command and the horizon need it exact when the end is reached.
-const BUSY_INTERVAL_MS = 250;
 
-/** Writes how far each partition is: what is durable, and when its end was last seen to be reached. */
+/** What a service does beside its batches before its rows say all: payments look for the inferences that came later. */
+export interface Following {
+  /** The partitions are ours now; where their last owners had followed to. */
+  taken(partitions: ReadonlyMap<number, Readonly<Record<string, string>>>): void;
+  /** Everything appended up to then, in whatever topic it follows, is followed for the partition. */
+  untilMs(partition: number): number;
+  /** Offsets below which each partition of the topic it follows is followed: the next owner goes on from there. */
+  linked(partition: number): Readonly<Record<string, string>>;
+}
+
+interface ProgressParts {
+  readonly topics: { readonly input: string; readonly releases: string };
+  readonly store: Store;
+  readonly ends: LogEnds;
+  readonly partitions: Partitions;
+  readonly metrics: Metrics;
+  /** Rows hold what releases say: they are complete only as far as that is known. */
+  readonly joinsReleases: boolean;
+  readonly following?: Following | undefined;
+}
+
+/** Says how far each partition is settled, and up to when it is complete: the horizon is the least of the latter. */
 export class Progress {
   #lastMicros = 0;
-  #writtenAtMs = 0;
+  #announced = 0;
 
   constructor(
     private readonly service: string,
-    private readonly parts: {
-      readonly store: Store;
-      readonly ends: LogEnds;
-      readonly partitions: Partitions;
-      readonly metrics: Metrics;
-    },
+    private readonly parts: ProgressParts,
   ) {}
 
-  /** After a batch: at once when the end was reached, else now and then. */
-  async afterBatch(caughtUp: boolean): Promise<void> {
-    if (caughtUp || now() - this.#writtenAtMs >= BUSY_INTERVAL_MS) await this.flush();
+  /** A row for every partition of the topic that never wins: the horizon waits for those that nobody has taken yet. */
+  async start(): Promise<void> {
+    await this.#announce(await this.parts.ends.endOffsets(this.parts.topics.input));
   }
 
-  /** Looks at the ends of all partitions, marks those that are at theirs, and writes. */
+  /** Looks at the ends of the topics, marks what is complete, and writes. */
   async look(): Promise<void> {
-    const { ends, partitions, metrics } = this.parts;
-    for (const topic of new Set(partitions.all.map((state) => state.topic))) {
-      const askedAtMs = now();
-      const found = await ends.endOffsets(topic);
-      for (const state of partitions.all.filter((one) => one.topic === topic)) {
-        const end = found.get(state.partition);
-        if (end === undefined) continue;
-        const labels = { topic, partition: state.partition };
-        metrics.lagRecords.set(labels, Number(end > state.nextOffset ? end - state.nextOffset : 0n));
-        if (end > state.nextOffset) continue;
-        state.idleAtMs = askedAtMs;
-        state.changed = true;
-      }
+    const { ends, partitions, metrics, topics, joinsReleases } = this.parts;
+    const atMs = now();
+    const [found, releases] = await Promise.all([
+      ends.endOffsets(topics.input),
+      joinsReleases ? ends.endOffsets(topics.releases) : null,
+    ]);
+    await this.#announce(found);
+    const releasesEnd = releases?.get(0) ?? 0n;
+    for (const state of partitions.all) {
+      const end = found.get(state.partition);
+      if (end === undefined) continue;
+      const labels = { topic: state.topic, partition: state.partition };
+      metrics.lagRecords.set(labels, Number(end > state.nextOffset ? end - state.nextOffset : 0n));
+      state.settled.sawEnd({ end, atMs });
+      if (joinsReleases) state.settled.sawReleases({ end: releasesEnd, atMs }, state.sweptTo);
+      state.changed = true;
     }
     await this.flush();
   }
 
+  /** Writes the rows of partitions about which there is something new to say. */
   async flush(): Promise<void> {
     const changed = this.parts.partitions.all.filter((state) => state.changed);
     if (changed.length === 0) return;
-    this.#writtenAtMs = now();
-    for (const state of changed) {
-      state.changed = false;
-      this.parts.metrics.nextOffset.set({ topic: state.topic, partition: state.partition }, Number(state.nextOffset));
-    }
+    for (const state of changed) state.changed = false;
     try {
       await this.parts.store.insert(
         TABLE,
@@ -68,17 +82,38 @@ export class Progress {
   }
 
   #row(state: PartitionState): object {
+    const { partition, settled, sweptTo } = state;
+    const { joinsReleases, following, metrics } = this.parts;
+    settled.complete({
+      sweptTo: joinsReleases ? sweptTo : null,
+      linkedUntilMs: following === undefined ? null : following.untilMs(partition),
+    });
+    const labels = { topic: state.topic, partition };
+    metrics.nextOffset.set(labels, Number(state.nextOffset));
+    metrics.unsettled.set(labels, Number(state.nextOffset - settled.offset));
     // Two rows of one microsecond would leave it to chance which holds.
     this.#lastMicros = Math.max(this.#lastMicros + 1, now() * MICROS_PER_MS);
     return {
       service: this.service,
       topic: state.topic,
-      partition: state.partition,
-      next_offset: state.nextOffset.toString(),
-      applied_until: state.appliedUntilMs,
-      release_offset: state.sweptTo.toString(),
-      idle_at: state.idleAtMs,
+      partition,
+      next_offset: settled.offset.toString(),
+      applied_until: settled.untilMs,
+      release_offset: sweptTo.toString(),
+      complete_until: settled.completeUntilMs,
+      linked: following?.linked(partition) ?? {},
+      idle_at: settled.idleAtMs,
       updated_at: this.#lastMicros,
     };
+  }
+
+  async #announce(ends: ReadonlyMap<number, bigint>): Promise<void> {
+    if (ends.size <= this.#announced) return;
+    const zero = { service: this.service, topic: this.parts.topics.input, updated_at: 0 };
+    await this.parts.store.insert(
+      TABLE,
+      [...ends.keys()].map((partition) => ({ ...zero, partition })),
+    );
+    this.#announced = ends.size;
   }
 }

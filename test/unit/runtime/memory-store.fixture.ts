@@ -175,7 +175,9 @@ function inferenceOf(row: Row): InferenceFact {
 }
 
 function versionOf(row: Row): bigint {
-  return BigInt((row['version'] ?? row['updated_at'] ?? row['copies'] ?? row['release_offset'] ?? 0) as string | number);
+  return BigInt(
+    (row['version'] ?? row['updated_at'] ?? row['copies'] ?? row['release_offset'] ?? 0) as string | number,
+  );
 }
 
 async function attempt<T>(work: () => T): Promise<T> {
