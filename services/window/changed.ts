@@ -1,41 +1,34 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 
-const SINCE =
-  "appended_at > fromUnixTimestamp64Milli({after:Int64}, 'UTC') AND appended_at <= fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
+const SPAN =
+  "> fromUnixTimestamp64Milli({after:Int64}, 'UTC') AND %s <= fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
 
-/** Inferences whose own record, or a payment of theirs, is new. */
-const NEW_INFERENCES = `SELECT inference_id FROM inference_facts WHERE ${SINCE}`;
-
-/** Payments with a new record, or with a new inference among what they name: it shares in their split. */
-const CHANGED_PAYMENTS = `
-  SELECT payment_id FROM payment_facts WHERE ${SINCE}
-  UNION DISTINCT
-  SELECT payment_id FROM payment_facts ARRAY JOIN allocations AS a WHERE a.inference_id IN (${NEW_INFERENCES})
-  UNION DISTINCT
-  SELECT payment_id FROM payment_facts
-  WHERE session_id IN (SELECT session_id FROM inference_facts WHERE ${SINCE} AND session_id IS NOT NULL)`;
+function within(column: string): string {
+  return `${column} ${SPAN.replace('%s', column)}`;
+}
 
 /**
- * The models whose windows a record appended in `(afterMs, untilMs]` may change; wider is allowed. An agent's record
- * may reach any model through the agents it names.
+ * The models whose windows may say something else at one moment than at an earlier one, because of what was appended in
+ * between, or because time passed the end of an activation; wider is allowed. An agent's record may reach any model
+ * through the agents it names.
  */
 export async function changedModels(
   database: Pick<ClickHouse, 'select'>,
   span: { afterMs: number; untilMs: number },
 ): Promise<string[]> {
-  const paidFor = `payment_id IN (${CHANGED_PAYMENTS})`;
+  const appended = within('appended_at');
   const rows = await database.select<{ model_id: string }>(
     `SELECT DISTINCT model_id FROM (
-       SELECT model_id FROM release_facts WHERE ${SINCE}
-       UNION ALL SELECT model_id FROM inference_facts WHERE ${SINCE}
-       UNION ALL SELECT model_id FROM inference_facts
-         WHERE inference_id IN (SELECT inference_id FROM proof_facts WHERE ${SINCE})
-       UNION ALL SELECT assumeNotNull(model_id) FROM payment_facts WHERE ${paidFor} AND model_id IS NOT NULL
-       UNION ALL SELECT model_id FROM inference_facts
-         WHERE inference_id IN (SELECT a.inference_id FROM payment_facts ARRAY JOIN allocations AS a WHERE ${paidFor})
-            OR session_id IN (SELECT session_id FROM payment_facts WHERE ${paidFor} AND session_id IS NOT NULL)
-       UNION ALL SELECT model_id FROM release_facts WHERE (SELECT count() FROM agent_facts WHERE ${SINCE}) > 0
-     ) WHERE model_id IN (SELECT model_id FROM release_facts) ORDER BY model_id`,
+       SELECT model_id FROM release_facts WHERE ${appended}
+       UNION ALL SELECT model_id FROM inference_rows WHERE ${appended}
+       UNION ALL SELECT model_id FROM inference_rows
+         WHERE inference_id IN (SELECT inference_id FROM proof_facts WHERE ${appended})
+       UNION ALL SELECT arrayJoin(models) FROM payment_rows
+         WHERE known_at > fromUnixTimestamp64Milli({after:Int64}, 'UTC')
+       UNION ALL SELECT model_id FROM model_state_rows WHERE (SELECT count() FROM agent_facts WHERE ${appended}) > 0
+       UNION ALL SELECT model_id FROM model_state_rows ARRAY JOIN activations AS a
+         WHERE ${within('a.from')} OR (${within('a.to')})
+     ) WHERE model_id IN (SELECT model_id FROM model_state_rows) ORDER BY model_id`,
     { after: span.afterMs, until: span.untilMs },
   );
   return rows.map(({ model_id: modelId }) => modelId);

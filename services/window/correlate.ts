@@ -1,10 +1,9 @@
-import { FactsSource } from '../shared/clickhouse/facts-source.js';
+import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { readHorizon } from '../shared/clickhouse/horizon.js';
-import { incidentOf } from '../shared/core/incident.js';
-import { Trail, type TrailSettings } from '../shared/core/trail.js';
-import { windowsOf } from '../shared/core/windows.js';
+import type { TrailSettings } from '../shared/core/trail.js';
 import { changedModels } from './changed.js';
+import { reportsOf } from './reports.js';
 import { AGENTS, INCIDENTS, revise, WINDOWS } from './revisions.js';
 import { agentRows, incidentRow, windowRow } from './to-row.js';
 
@@ -29,25 +28,24 @@ export async function correlate(
   const knownAtMs = Math.min(horizon.completeUntilMs, horizon.appliedUntilMs);
   if (knownAtMs <= afterMs) return null;
   const models = await changedModels(database, { afterMs, untilMs: knownAtMs });
+  const version = await appliedRecords(database);
+  const views = new ViewReader(database);
   let revisions = 0;
-  for (const modelId of models) revisions += await writeModel(database, { modelId, knownAtMs, settings });
+  for (const model of models) {
+    const { windows, incidents } = await reportsOf(views, model, { knownAtMs, settings });
+    const knowledge = { modelId: model, knownAtMs, version };
+    revisions +=
+      (await revise(database, WINDOWS, { ...knowledge, said: windows.map(windowRow) })) +
+      (await revise(database, AGENTS, { ...knowledge, said: windows.flatMap(agentRows) })) +
+      (await revise(database, INCIDENTS, { ...knowledge, said: incidents.map((one) => incidentRow(model, one)) }));
+  }
   return { knownAtMs, models: models.length, revisions };
 }
 
-async function writeModel(
-  database: ClickHouse,
-  { modelId, knownAtMs, settings }: { modelId: string; knownAtMs: number; settings: TrailSettings },
-): Promise<number> {
-  const facts = await new FactsSource(database, knownAtMs).factsOfModel(modelId);
-  const trail = Trail.of(facts, knownAtMs, settings);
-  const windows = windowsOf(trail, modelId);
-  const incidents = trail.view(modelId).everFlagged.flatMap((release) => incidentOf(trail, modelId, release) ?? []);
-  const { releases, inferences, proofs, payments, agents } = facts;
-  const records = releases.length + inferences.length + proofs.length + payments.length + agents.length;
-  const knowledge = { modelId, knownAtMs, records };
-  return (
-    (await revise(database, WINDOWS, { ...knowledge, said: windows.map(windowRow) })) +
-    (await revise(database, AGENTS, { ...knowledge, said: windows.flatMap(agentRows) })) +
-    (await revise(database, INCIDENTS, { ...knowledge, said: incidents.map((one) => incidentRow(modelId, one)) }))
+/** Only grows: of two reports for one K the one written after more was applied holds. */
+async function appliedRecords(database: Pick<ClickHouse, 'select'>): Promise<string> {
+  const [row] = await database.select<{ records: string }>(
+    "SELECT sum(next_offset) AS records FROM progress WHERE topic != ''",
   );
+  return row?.records ?? '0';
 }

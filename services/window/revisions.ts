@@ -24,9 +24,9 @@ type Latest = Record<string, unknown> & { readonly digest: string; readonly void
 export async function revise(
   database: Pick<ClickHouse, 'select' | 'insert'>,
   { table, keys }: RevisionTable,
-  knowledge: { modelId: string; knownAtMs: number; records: number; said: readonly Said[] },
+  knowledge: { modelId: string; knownAtMs: number; version: string; said: readonly Said[] },
 ): Promise<number> {
-  const { modelId, knownAtMs, records, said } = knowledge;
+  const { modelId, knownAtMs, version, said } = knowledge;
   const latest = await database.select<Latest>(
     `SELECT * EXCEPT version FROM ${table} FINAL WHERE model_id = {model:String}
      ORDER BY known_at DESC LIMIT 1 BY ${keys.join(', ')}`,
@@ -40,12 +40,12 @@ export async function revise(
     const last = before.get(name);
     before.delete(name);
     if (last === undefined || last.void || last.digest !== digest) {
-      rows.push({ ...key, ...says, known_at: knownAtMs, void: false, digest, version: records });
+      rows.push({ ...key, ...says, known_at: knownAtMs, void: false, digest, version });
     }
   }
   for (const gone of before.values()) {
     if (gone.void) continue;
-    rows.push({ ...gone, known_at: knownAtMs, void: true, version: records });
+    rows.push({ ...gone, known_at: knownAtMs, void: true, version });
   }
   await database.insert(table, rows);
   return rows.length;

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AgentClasses } from '../shared/core/agents.js';
 import type { Incident } from '../shared/core/incident.js';
-import type { Window } from '../shared/core/windows.js';
 
 const UINT256_MAX = 2n ** 256n - 1n;
 
@@ -12,23 +11,45 @@ export interface Said {
   readonly says: Readonly<Record<string, unknown>>;
 }
 
-export function windowRow(window: Window): Said {
-  const { activation, inferences, proofs, agents, payments } = window;
+/** Everything that belongs to one activation, counted (SPEC 7, Window). Event times are microseconds. */
+export interface WindowReport {
+  readonly modelId: string;
+  readonly window: {
+    readonly release: string;
+    readonly number: number;
+    readonly from: number;
+    readonly to: number | null;
+    readonly undoneByOffset: string | null;
+    readonly restored: string | null;
+    readonly flagged: boolean;
+  };
+  readonly inferences: { readonly active: number; readonly stale: number; readonly possible: number };
+  /** Inferences attributed to it, by proof path (empty for none) and state. */
+  readonly proofs: readonly { readonly path: string; readonly state: string; readonly inferences: number }[];
+  readonly agents: AgentClasses;
+  readonly payments: {
+    readonly settledWhileActive: number;
+    readonly settledForWork: number;
+    readonly possible: number;
+    readonly amount: { readonly work: bigint; readonly possible: bigint; readonly late: bigint };
+  };
+}
+
+export function windowRow(report: WindowReport): Said {
+  const { window, inferences, proofs, agents, payments } = report;
   const outcomes = (kind: string): number => agents.changed.filter(({ outcome }) => outcome.kind === kind).length;
   return {
-    key: windowKey(window),
+    key: windowKey(report),
     says: {
-      from: activation.from,
-      to: activation.to,
-      undone_by: activation.undoneBy === null ? null : String(activation.undoneBy.position.offset),
-      restored: activation.restored,
+      from: window.from,
+      to: window.to,
+      undone_by: window.undoneByOffset,
+      restored: window.restored,
       flagged: window.flagged,
       inferences_active: inferences.active,
       inferences_stale: inferences.stale,
       inferences_possible: inferences.possible,
-      proofs: [...proofs]
-        .map(([kind, count]) => proofCount(kind, count))
-        .sort((a, b) => (`${a.path} ${a.state}` < `${b.path} ${b.state}` ? -1 : 1)),
+      proofs: [...proofs].sort((a, b) => (`${a.path} ${a.state}` < `${b.path} ${b.state}` ? -1 : 1)),
       agents_changed: agents.changed.length,
       agents_delayed: agents.delayed.length,
       agents_excluded: agents.excluded.length,
@@ -37,9 +58,9 @@ export function windowRow(window: Window): Said {
       agents_relapsed: outcomes('relapsed'),
       agents_unknown: outcomes('unknown'),
       agents_secondary: agents.secondary.length,
-      settled_while_active: payments.settledWhileActive.length,
-      settled_for_work: payments.settledForWork.length,
-      settled_possible: payments.possible.length,
+      settled_while_active: payments.settledWhileActive,
+      settled_for_work: payments.settledForWork,
+      settled_possible: payments.possible,
       amount_work: sumColumn(payments.amount.work),
       amount_possible: sumColumn(payments.amount.possible),
       amount_late: sumColumn(payments.amount.late),
@@ -52,13 +73,8 @@ function sumColumn(sum: bigint): string | null {
   return sum > UINT256_MAX ? null : String(sum);
 }
 
-function windowKey({ modelId, activation }: Window): Said['key'] {
-  return { model_id: modelId, release: activation.release, activation: activation.number };
-}
-
-function proofCount(kind: string, inferences: number): { path: string; state: string; inferences: number } {
-  const [first = '', second] = kind.split(' ');
-  return second === undefined ? { path: '', state: first, inferences } : { path: first, state: second, inferences };
+function windowKey({ modelId, window }: WindowReport): Said['key'] {
+  return { model_id: modelId, release: window.release, activation: window.number };
 }
 
 const NOTHING = {
@@ -73,12 +89,12 @@ const NOTHING = {
 };
 
 /** One row an agent and class: an agent may be excluded as not exposed and secondary at once. */
-export function agentRows(window: Window): Said[] {
+export function agentRows(report: WindowReport): Said[] {
   const row = (agentId: string, agentClass: keyof AgentClasses, says: Partial<typeof NOTHING> | object): Said => ({
-    key: { ...windowKey(window), agent_id: agentId, class: agentClass },
+    key: { ...windowKey(report), agent_id: agentId, class: agentClass },
     says: { ...NOTHING, ...says },
   });
-  const { changed, delayed, excluded, secondary } = window.agents;
+  const { changed, delayed, excluded, secondary } = report.agents;
   return [
     ...changed.map(({ agentId, change, caused, outcome }) =>
       row(agentId, 'changed', {

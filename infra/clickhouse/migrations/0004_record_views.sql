@@ -29,10 +29,9 @@ CREATE VIEW IF NOT EXISTS release_records
   `until` Nullable(DateTime64(6, 'UTC')) COMMENT 'FLAGGED: limits the flag to event times before this one. UTC.',
   `targets` Array(String) COMMENT 'FLAGGED: limits the flag to inferences served by these targets. Null means every target.',
   `targets_given` Bool COMMENT 'Whether the record has targets: null and empty mean different things.',
-  `target_id` Nullable(String) COMMENT 'TARGET_BOUND, TARGET_UNBOUND: the TEE or node that runs the release or left the registry.',
-  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.'
+  `target_id` Nullable(String) COMMENT 'TARGET_BOUND, TARGET_UNBOUND: the TEE or node that runs the release or left the registry.'
 )
-AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `model_id`, `action`, `release`, `effective_at`, `reason`, `actor`, `blob_ids`, `digest`, `traffic`, `traffic_given`, `to`, `flag_id`, `severity`, `activation`, `from`, `until`, `targets`, `targets_given`, `target_id`, `event_hash`
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `model_id`, `action`, `release`, `effective_at`, `reason`, `actor`, `blob_ids`, `digest`, `traffic`, `traffic_given`, `to`, `flag_id`, `severity`, `activation`, `from`, `until`, `targets`, `targets_given`, `target_id`
 FROM release_facts FINAL
 WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'releases' AND NOT counts)
 COMMENT 'Release events, each event once.';
@@ -85,10 +84,9 @@ CREATE VIEW IF NOT EXISTS proof_records
   `evidence_blob_id` Nullable(String) COMMENT 'Walrus blob id of the evidence. Never a model blob.',
   `batch_root` Nullable(String) COMMENT 'Merkle root of the settlement batch that holds the proof.',
   `leaf_index` Nullable(Int64) COMMENT 'Index of the leaf of the proof in its batch, counted from 0.',
-  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.',
-  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.'
+  `tx_hash` Nullable(String) COMMENT 'Transaction that carries the proof or its verification.'
 )
-AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `proof_id`, `inference_id`, `path`, `state`, `verifier`, `target_id`, `digest`, `evidence_blob_id`, `batch_root`, `leaf_index`, `tx_hash`, `event_hash`
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `proof_id`, `inference_id`, `path`, `state`, `verifier`, `target_id`, `digest`, `evidence_blob_id`, `batch_root`, `leaf_index`, `tx_hash`
 FROM proof_facts FINAL
 WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'proofs' AND NOT counts)
 COMMENT 'Proof records, each event once.';
@@ -113,10 +111,9 @@ CREATE VIEW IF NOT EXISTS payment_records
   `session_id` Nullable(String) COMMENT 'The payment session. Without allocations the payment covers all inferences of it.',
   `model_id` Nullable(String) COMMENT 'The model paid for, where the payment itself says so.',
   `tx_hash` Nullable(String) COMMENT 'Transaction that settles, refunds or reverses the payment.',
-  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.',
-  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.'
+  `allocations` Array(Tuple(inference_id String, amount Nullable(UInt256))) COMMENT 'The inferences the payment is for. An inference named twice is one link with the amounts added.'
 )
-AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `payment_id`, `state`, `amount`, `asset`, `network`, `payer`, `payee`, `session_id`, `model_id`, `tx_hash`, `allocations`, `event_hash`
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `payment_id`, `state`, `amount`, `asset`, `network`, `payer`, `payee`, `session_id`, `model_id`, `tx_hash`, `allocations`
 FROM payment_facts FINAL
 WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'payments' AND NOT counts)
 COMMENT 'Payment records, each event once.';
@@ -140,10 +137,9 @@ CREATE VIEW IF NOT EXISTS agent_records
   `after_digest` Nullable(String) COMMENT 'Digest of what it is after the change.',
   `caused_by` Array(String) COMMENT 'Ids of the inferences that caused the change.',
   `upstream_agent_ids` Array(String) COMMENT 'Ids of the agents whose output the agent used.',
-  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.',
-  `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.'
+  `reverts_change_id` Nullable(String) COMMENT 'REVERTED: the change_id of the change taken back.'
 )
-AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `agent_id`, `change_id`, `action`, `kind`, `model_id`, `before_digest`, `after_digest`, `caused_by`, `upstream_agent_ids`, `reverts_change_id`, `event_hash`
+AS SELECT `partition`, `offset`, `appended_at`, `key`, `event_id`, `occurred_at`, `source`, `source_ref`, `agent_id`, `change_id`, `action`, `kind`, `model_id`, `before_digest`, `after_digest`, `caused_by`, `upstream_agent_ids`, `reverts_change_id`
 FROM agent_facts FINAL
 WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'agents' AND NOT counts)
 COMMENT 'Agent records, each event once.';

@@ -82,38 +82,62 @@ export async function agentsAnswer(
 ): Promise<JsonObject> {
   const { activations } = await stateOf(views, model, settings.knownAtMs);
   const window = activations.find((one) => one.release === release && one.number === (activation ?? 1));
-  return agentsShape(window === undefined ? NO_AGENTS : await agentsOf(views, { model, window }, settings));
+  if (window === undefined) return agentsShape(NO_AGENTS);
+  const classify = await agentClassifier(views, { model, only: window }, settings);
+  return agentsShape(classify(window));
 }
 
-/** The fold of SPEC 6 needs every record of the agents, and of the inferences only who made them when. */
-export async function agentsOf(
+/**
+ * The fold of SPEC 6 needs every record of the agents, and of the inferences only who made them when.
+ * @param of a model, and maybe the only window that will be asked for
+ */
+export async function agentClassifier(
   views: ViewReader,
-  { model, window }: { model: string; window: WindowAt },
+  of: { readonly model: string; readonly only?: WindowAt },
   { knownAtMs, agentDelayMicros }: AgentSettings,
-): Promise<AgentClasses> {
-  const mine = `model_id = {model:String} AND ifNull(release = {release:String}, false)
-    AND ifNull(activation = {activation:UInt32}, false)`;
-  const params = { model, release: window.release, activation: window.number, known: dateTime(knownAtMs) };
-  const [exposures, causes, facts] = await Promise.all([
-    views.rows<{ agent_id: string; first: string; last: string }>(
-      `SELECT agent_id, ${micros('first_at', 'first')}, ${micros('last_at', 'last')}
+): Promise<(window: WindowAt) => AgentClasses> {
+  const { model, only } = of;
+  const mine =
+    'model_id = {model:String}' +
+    (only === undefined
+      ? ''
+      : ' AND ifNull(release = {release:String}, false) AND ifNull(activation = {activation:UInt32}, false)');
+  const params = {
+    model,
+    known: dateTime(knownAtMs),
+    ...(only === undefined ? {} : { release: only.release, activation: only.number }),
+  };
+  const [exposures, causes, records] = await Promise.all([
+    views.rows<Windowed & { agent_id: string; first: string; last: string }>(
+      `SELECT release, activation, agent_id, ${micros('first_at', 'first')}, ${micros('last_at', 'last')}
        FROM agent_exposures${AS_OF} WHERE ${mine}`,
       params,
     ),
-    views.rows<{ inference_id: string }>(
-      `SELECT inference_id FROM inferences${AS_OF} WHERE ${mine} AND status = 'attributed'
+    views.rows<Windowed & { inference_id: string }>(
+      `SELECT release, activation, inference_id FROM inferences${AS_OF} WHERE ${mine} AND status = 'attributed'
          AND inference_id IN (SELECT arrayJoin(caused_by) FROM agent_records WHERE notEmpty(caused_by))`,
       params,
     ),
     views.records('agents', 'true'),
   ]);
-  const attributed = new Set(causes.map((row) => row.inference_id));
-  return classifyAgents({
-    modelId: model,
-    activation: { ...window, undoneBy: null },
-    exposures: new Map(exposures.map((row) => [row.agent_id, { first: Number(row.first), last: Number(row.last) }])),
-    isAttributed: (inferenceId) => attributed.has(inferenceId),
-    facts: facts.filter(({ position }) => position.appendedAtMs <= knownAtMs),
-    delayMicros: agentDelayMicros,
-  });
+  const facts = records.filter(({ position }) => position.appendedAtMs <= knownAtMs);
+  return (window) => {
+    const inWindow = (row: Windowed): boolean => row.release === window.release && row.activation === window.number;
+    const attributed = new Set(causes.filter(inWindow).map((row) => row.inference_id));
+    return classifyAgents({
+      modelId: model,
+      activation: { ...window, undoneBy: null },
+      exposures: new Map(
+        exposures.filter(inWindow).map((row) => [row.agent_id, { first: Number(row.first), last: Number(row.last) }]),
+      ),
+      isAttributed: (inferenceId) => attributed.has(inferenceId),
+      facts,
+      delayMicros: agentDelayMicros,
+    });
+  };
+}
+
+interface Windowed {
+  readonly release: string;
+  readonly activation: number | null;
 }
