@@ -1,7 +1,16 @@
 import { Command, Option } from 'commander';
-import { QUESTIONS, type Answer, type Argument, type Ask, type Question } from '../shared/core/question.js';
+import {
+  QUESTIONS,
+  type Answer,
+  type Argument,
+  type Ask,
+  type JsonObject,
+  type Question,
+} from '../shared/core/question.js';
 import { eventTimeArgument, knowledgeTimeArgument, wholeNumberArgument } from './arguments.js';
-import { printJson, type CliContext } from './context.js';
+import type { Answered } from '../shared/clickhouse/ask/ask.js';
+import { isoFromMs } from '../shared/core/time.js';
+import { printJson, say, type CliContext } from './context.js';
 
 interface Options {
   readonly at?: string;
@@ -9,6 +18,7 @@ interface Options {
   readonly activation?: string;
   readonly model?: string;
   readonly json?: true;
+  readonly envelope?: true;
 }
 
 /** What each question asks, in the words of SPEC 9, and an example of how to ask it. */
@@ -54,7 +64,10 @@ Examples:
   $ backtrail ask served -- --an-id-like-this
 
 --known T answers as it was known at T: only records that the log had by then exist.
-Times are ISO-8601, UTC unless they say otherwise.`;
+Times are ISO-8601, UTC unless they say otherwise.
+
+An answer is final when everything appended up to its K is applied: then asking again gives the same bytes. Objects
+say so in known_at, complete_until and provisional; of a list --envelope does, and a provisional one is noted on stderr.`;
 
 function questionCommand(ask: Ask, parent: Command, context: CliContext): Command {
   const { required, optional } = QUESTIONS[ask];
@@ -69,6 +82,7 @@ function questionCommand(ask: Ask, parent: Command, context: CliContext): Comman
   }
   command.option('--known <time>', 'as known at this time (default: everything the log has)');
   command.option('--json', 'the answer as JSON');
+  command.option('--envelope', 'as JSON in {answer, known_at, complete_until, provisional}');
   command.addHelpText('after', `\nExample:\n  $ backtrail ask ${example}`);
   command.action(async (...given: unknown[]) => {
     const places = given.slice(0, positional.length) as string[];
@@ -112,11 +126,33 @@ export function buildQuestion(ask: Ask, given: Readonly<Record<string, unknown>>
 
 async function run(question: Question, options: Options, context: CliContext): Promise<void> {
   const { askOnStack } = await import('./ask-stack.js');
-  const answer: Answer = await askOnStack(question, context);
-  if (options.json) {
-    printJson(context, answer);
-    return;
+  const answered = await askOnStack(question, context);
+  const { answer } = answered;
+  if (options.envelope) printJson(context, { answer, ...horizonFields(answered) });
+  // A list has no room for more than its items.
+  else if (options.json) printJson(context, isList(answer) ? answer : { ...answer, ...horizonFields(answered) });
+  else {
+    const { answerLines } = await import('./answer-lines.js');
+    for (const line of answerLines(answer)) context.stdout.write(`${line}\n`);
   }
-  const { answerLines } = await import('./answer-lines.js');
-  for (const line of answerLines(answer)) context.stdout.write(`${line}\n`);
+  const { known_at: known, complete_until: complete, provisional } = horizonFields(answered);
+  if (provisional) {
+    say(context, `provisional: asked as known at ${known}, and everything appended up to ${complete} is applied`);
+  } else if (!options.json && !options.envelope) say(context, `final: as known at ${known}`);
+}
+
+function horizonFields({ knownAtMs, completeUntilMs }: Answered): {
+  known_at: string;
+  complete_until: string;
+  provisional: boolean;
+} {
+  return {
+    known_at: isoFromMs(knownAtMs),
+    complete_until: isoFromMs(completeUntilMs),
+    provisional: completeUntilMs < knownAtMs,
+  };
+}
+
+function isList(answer: Answer): answer is readonly JsonObject[] {
+  return Array.isArray(answer);
 }

@@ -2,14 +2,11 @@ import { differencesOf, type Difference } from '../demo/compare.js';
 import type { Report, UnknownReport } from '../demo/incident-report.js';
 import type { RequestTruth, Truth } from '../demo/truth.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { askStack } from '../shared/clickhouse/facts-source.js';
-import type { Json } from '../shared/core/question.js';
-import type { TrailSettings } from '../shared/core/trail.js';
+import type { Answer, Json, Question } from '../shared/core/question.js';
 
 interface Known {
   readonly database: ClickHouse;
-  readonly knownAtMs: number;
-  readonly settings: TrailSettings;
+  readonly ask: (question: Question) => Promise<Answer>;
 }
 
 /** The client has more connections than that. */
@@ -20,7 +17,7 @@ const AT_ONCE = 4;
  * requests, what stays unknown, and that each refused record is a dead letter.
  */
 export async function checkTruth(
-  { database, knownAtMs, settings }: Known,
+  { database, ask }: Known,
   truth: Truth,
   { unknown, differences }: { unknown: UnknownReport; differences: readonly Difference[] },
 ): Promise<Report['checks']> {
@@ -28,8 +25,7 @@ export async function checkTruth(
   const single = truth.expectations.filter(({ question }) => !('model' in question));
   for (let i = 0; i < single.length; i += AT_ONCE) {
     const asked = single.slice(i, i + AT_ONCE).map(async (expectation) => {
-      const question = { ...expectation.question, known: knownAtMs };
-      return differencesOf(expectation, await askStack(database, question, settings));
+      return differencesOf(expectation, await ask(expectation.question));
     });
     found.push(...(await Promise.all(asked)).flat());
   }

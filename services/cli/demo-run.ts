@@ -7,15 +7,16 @@ import type { TrailRecord } from '../demo/sending.js';
 import { EVENTS_MIN, generateTraffic, STORY_MS } from '../demo/traffic.js';
 import type { Truth } from '../demo/truth.js';
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
-import { greatestAppendTime } from '../shared/clickhouse/facts-source.js';
+import { asker, greatestAppendTime } from '../shared/clickhouse/ask/ask.js';
 import { elapsedMs, now } from '../shared/clock.js';
 import { trailSettings, type Config } from '../shared/config.js';
+import type { Answer, Question } from '../shared/core/question.js';
 import { isoFromMs } from '../shared/core/time.js';
 import { printJson, say, type CliContext } from './context.js';
 import { checkTruth } from './check-truth.js';
 import type { DemoOptions } from './demo.js';
 import { CommandError, EXIT, usageError } from './exit.js';
-import { gatherModel, gatherUnknown, ModelAsker } from './gather-report.js';
+import { gatherModel, gatherUnknown } from './gather-report.js';
 import { readAll } from './import-run.js';
 import { painter } from './paint.js';
 import { progressLine, type ProgressLine } from './progress.js';
@@ -118,19 +119,19 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     count,
   );
   const knownAtMs = await greatestAppendTime(database);
-  const settings = trailSettings(config);
-  const asker = new ModelAsker(database, knownAtMs, settings);
+  const askAny = asker(database, trailSettings(config));
+  const ask = (question: Question): Promise<Answer> => askAny({ ...question, known: knownAtMs });
   const models: Report['models'][number][] = [];
   const differences: Difference[] = [];
   await clock.stage('ask', async () => {
     for (const model of trail.models) {
       progress.update(`asking about ${model}`);
-      models.push(await gatherModel(database, asker, model));
+      models.push(await gatherModel(database, ask, model));
       if (trail.truth === null) continue;
       for (const expectation of trail.truth.expectations) {
         const { question } = expectation;
         if (!('model' in question) || question.model !== model) continue;
-        differences.push(...differencesOf(expectation, await asker.ask(question)));
+        differences.push(...differencesOf(expectation, await ask(question)));
       }
     }
   });
@@ -139,9 +140,7 @@ async function runPipeline({ trail, config, database, clock, progress, context }
   const checks =
     truth === null
       ? null
-      : await clock.stage('check', () =>
-          checkTruth({ database, knownAtMs, settings }, truth, { unknown, differences }),
-        );
+      : await clock.stage('check', () => checkTruth({ database, ask }, truth, { unknown, differences }));
   return {
     known_at: isoFromMs(knownAtMs),
     sent: Object.fromEntries(sent.map(({ stream, records }) => [stream, records])),

@@ -11,44 +11,13 @@ import type {
   WindowAnswer,
 } from '../demo/incident-report.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { FactsSource } from '../shared/clickhouse/facts-source.js';
-import { answer } from '../shared/core/answer.js';
 import type { Answer, Question } from '../shared/core/question.js';
-import { Trail, type TrailSettings } from '../shared/core/trail.js';
 
-/**
- * Reads the facts of a model once and keeps what is joined of them: a report asks dozens of questions about each. As
- * known at K, whatever arrives meanwhile.
- */
-export class ModelAsker {
-  readonly #source: FactsSource;
-  /** Only the last model is kept: a trail of a model may be large. */
-  #kept: { readonly model: string; readonly trail: Promise<Trail> } | null = null;
+/** Asks about one moment of the tables, as known at one K. */
+export type Ask = (question: Question) => Promise<Answer>;
 
-  constructor(
-    database: ClickHouse,
-    private readonly knownAtMs: number,
-    private readonly settings: TrailSettings,
-  ) {
-    this.#source = new FactsSource(database, knownAtMs);
-  }
-
-  async ask(question: Question): Promise<Answer> {
-    if (!('model' in question)) throw new TypeError('only questions about a model');
-    return answer(await this.#trail(question.model), question);
-  }
-
-  #trail(model: string): Promise<Trail> {
-    if (this.#kept?.model !== model) {
-      const facts = this.#source.factsOfModel(model);
-      this.#kept = { model, trail: facts.then((found) => Trail.of(found, this.knownAtMs, this.settings)) };
-    }
-    return this.#kept.trail;
-  }
-}
-
-export async function gatherModel(database: ClickHouse, asker: ModelAsker, model: string): Promise<ModelReport> {
-  const ask = async <A>(question: Question): Promise<A> => (await asker.ask(question)) as unknown as A;
+export async function gatherModel(database: ClickHouse, askAny: Ask, model: string): Promise<ModelReport> {
+  const ask = async <A>(question: Question): Promise<A> => (await askAny(question)) as unknown as A;
   const windows = await ask<readonly WindowAnswer[]>({ ask: 'windows', model });
   const found = await ask<readonly IncidentAnswer[]>({ ask: 'incidents', model });
   const alerts = found.length === 0 ? [] : await ask<readonly AlertAnswer[]>({ ask: 'alerts', model });

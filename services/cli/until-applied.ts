@@ -16,16 +16,20 @@ interface ProgressRow {
   readonly partition: number;
   readonly next_offset: string;
   readonly release_offset: string;
+  /** Of payments: the offset of each partition of inferences below which links are found. */
+  readonly linked: Readonly<Record<string, string>>;
 }
 
 const POLL_MS = 50;
 const PATIENCE_MS = 60_000;
 /** Its rows are the only ones that depend on what release records say of the past. */
 const SWEPT_SERVICE = 'inference';
+/** Its rows rest on inferences, too. */
+const LINKING_SERVICE = 'payment';
 
 /**
  * Waits until every partition is applied up to where it ended when all was sent, and the rows of requests hold what the
- * releases topic said by then.
+ * releases topic said by then, those of payments the inferences there were.
  */
 export async function untilApplied(
   database: ClickHouse,
@@ -37,24 +41,28 @@ export async function untilApplied(
     0n,
   );
   const releasesEnd = sent.find(({ stream }) => stream === 'releases')?.partitions[0]?.to ?? 0n;
+  const inferences = sent.find(({ stream }) => stream === 'inferences')?.partitions ?? [];
   let movedAtMs = elapsedMs();
   let before = '';
   for (;;) {
     const rows = await database.select<ProgressRow>(
-      'SELECT service, topic, partition, next_offset, release_offset FROM progress',
+      'SELECT service, topic, partition, next_offset, release_offset, linked FROM progress',
     );
     const open = sent.flatMap((topic) => openPartitions(topic, rows));
     const unswept = rows.filter(
       ({ service, next_offset: next, release_offset: known }) =>
         service === SWEPT_SERVICE && BigInt(next) > 0n && BigInt(known) < releasesEnd,
     );
-    if (open.length === 0 && unswept.length === 0) return;
+    const unlinked = rows
+      .filter((row) => row.service === LINKING_SERVICE && BigInt(row.next_offset) > 0n)
+      .filter(({ linked }) => inferences.some(({ partition, to }) => BigInt(linked[partition] ?? 0) < to));
+    if (open.length === 0 && unswept.length === 0 && unlinked.length === 0) return;
     options.onProgress(wanted - open.reduce((sum, { left }) => sum + left, 0n), wanted);
     const state = JSON.stringify(rows);
     if (state !== before) movedAtMs = elapsedMs();
     before = state;
     if (options.signal.aborted) throw new Error('interrupted');
-    if (elapsedMs() - movedAtMs > (options.patienceMs ?? PATIENCE_MS)) throw stuck(open, unswept);
+    if (elapsedMs() - movedAtMs > (options.patienceMs ?? PATIENCE_MS)) throw stuck(open, { unswept, unlinked });
     await sleep(POLL_MS, options.signal);
   }
 }
@@ -76,11 +84,17 @@ function openPartitions({ topic, partitions }: SentTopic, rows: readonly Progres
   });
 }
 
-function stuck(open: readonly OpenPartition[], unswept: readonly ProgressRow[]): CommandError {
+function stuck(
+  open: readonly OpenPartition[],
+  { unswept, unlinked }: { unswept: readonly ProgressRow[]; unlinked: readonly ProgressRow[] },
+): CommandError {
   const waits = [
     ...open.map(({ topic, partition, next, to }) => `${topic} partition ${partition} is at ${next} of ${to}`),
     ...unswept.map(
       ({ topic, partition }) => `${topic} partition ${partition} does not know the newest release records`,
+    ),
+    ...unlinked.map(
+      ({ topic, partition }) => `${topic} partition ${partition} has not looked at the newest inferences`,
     ),
   ];
   const advice = 'Are the services running? `backtrail status` says so, their logs say why not.';

@@ -15,7 +15,7 @@ import type { Report } from '../../services/demo/incident-report.js';
 import { generateTraffic, STORY_MS } from '../../services/demo/traffic.js';
 import { runServices } from '../../services/scenario/services.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
-import { greatestAppendTime } from '../../services/shared/clickhouse/facts-source.js';
+import { greatestAppendTime } from '../../services/shared/clickhouse/ask/ask.js';
 import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, trailSettings, type Config } from '../../services/shared/config.js';
 import { deleteTopics } from '../../services/shared/kafka/deploy-topics.js';

@@ -9,7 +9,10 @@ export type Params = Readonly<Record<string, string | number | boolean | readonl
 /** ClickHouse as the project uses it. Throws BacktrailError only. */
 export interface ClickHouse {
   readonly database: string;
-  /** Rows as JSON has them: 64-bit and larger integers and decimals are strings. Parameters travel in the URL: keep them small. */
+  /**
+   * Rows as JSON has them: 64-bit and larger integers and decimals are strings. Parameters travel in the URL, and in the body
+   * when they are too long for it; of one parameter servers take up to 128 KiB (see listed.ts).
+   */
   select<T>(sql: string, params?: Params): Promise<T[]>;
   /** Resolves once the rows are durable. Rows are objects by column; DateTime64 are numbers of their own unit. */
   insert(table: string, rows: readonly object[]): Promise<void>;
@@ -54,6 +57,7 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
             query_params: params,
             format,
             clickhouse_settings: SETTINGS,
+            use_multipart_params_auto: true,
           });
           return result.json<T>();
         });

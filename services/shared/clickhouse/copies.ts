@@ -141,7 +141,8 @@ function contentColumns(stream: Stream): string {
     .join(', ');
 }
 
-function within(spans: readonly Span[]): string {
+/** @param spans at least one */
+export function within(spans: readonly Span[]): string {
   return spans
     .map(({ partition, from, to }) => `(partition = ${partition} AND offset >= ${from} AND offset < ${to})`)
     .join(' OR ');

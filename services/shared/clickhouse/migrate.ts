@@ -83,6 +83,11 @@ async function applyMissing(database: ClickHouse, migrations: readonly Migration
   return missing.map((migration) => migration.name);
 }
 
+/** Deletes every row of a throw-away database; its tables and views stay. */
+export async function emptyDatabase(database: ClickHouse): Promise<void> {
+  await database.command('TRUNCATE ALL TABLES FROM {database:Identifier}', { database: database.database });
+}
+
 /** Removes a throw-away database with everything in it. */
 export async function dropDatabase(config: ClickHouseConfig): Promise<void> {
   const server = connectClickHouse({ ...config, database: 'default' });

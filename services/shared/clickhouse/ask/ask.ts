@@ -2,22 +2,39 @@ import { paymentsShape } from '../../core/answer-shape.js';
 import type { Answer, Question } from '../../core/question.js';
 import { DEFAULT_SETTINGS, type TrailSettings } from '../../core/trail.js';
 import type { ClickHouse } from '../client.js';
+import { readHorizon } from '../horizon.js';
 import { agentsAnswer, incidentAnswer, incidentsAnswer, timelineAnswer, windowsAnswer } from './of-model.js';
 import { blobAnswer, proofAnswer, servedAnswer } from './of-inference.js';
 import { paymentAnswer, paymentsOf, taintAnswer } from './of-money.js';
 import { alertsAnswer, trailAnswer } from './of-records.js';
 import { ViewReader } from './view-reader.js';
 
-/** Answers one question (SPEC 9) as known at K from the views, which analysts read too. */
-export function askStack(
+/** An answer with how far it can be relied on. */
+export interface Answered {
+  readonly answer: Answer;
+  /** The K it was answered for. */
+  readonly knownAtMs: number;
+  /** Everything appended up to here is in it, at most K: when it is K, the answer is final. */
+  readonly completeUntilMs: number;
+}
+
+/** Answers one question (SPEC 9) from the views, and says up to when that is final. */
+export async function askWithHorizon(
   database: Pick<ClickHouse, 'select'>,
   question: Question,
   settings?: TrailSettings,
-): Promise<Answer> {
-  return asker(database, settings)(question);
+): Promise<Answered> {
+  // The horizon comes first: what it promises must be in what is read after it.
+  const { completeUntilMs } = await readHorizon(database);
+  const knownAtMs = question.known ?? (await greatestAppendTime(database));
+  const answer = await asker(database, settings)({ ...question, known: knownAtMs });
+  return { answer, knownAtMs, completeUntilMs: Math.min(knownAtMs, completeUntilMs) };
 }
 
-/** The same for many questions about one moment of the tables: what one of them read is not read again for the next. */
+/**
+ * Answers questions as known at K from the views, which analysts read too. All are about one moment of the tables: what
+ * one of them read is not read again for the next.
+ */
 export function asker(
   database: Pick<ClickHouse, 'select'>,
   settings: TrailSettings = DEFAULT_SETTINGS,
