@@ -23,6 +23,8 @@ interface CopyRow {
 
 /** Shared hashes that are looked into at once. Many are rare: a source that sends all of its past again. */
 const PAGE = 5_000;
+/** Nobody waits for a pass but the horizon: it leaves the other cores to inserts and questions. */
+const THREADS = 1;
 /** Numbers of 20 digits in one statement, of which the server takes 256 KiB. */
 const LISTED_MAX = 10_000;
 
@@ -76,7 +78,8 @@ async function sharedHashes(
   const rows = await database.select<{ hash: string }>(
     `SELECT ${hash} AS hash FROM ${table}
      WHERE ${hash} IN (SELECT ${hash} FROM ${table} WHERE ${within(spans)}) ${after === null ? '' : `AND ${hash} > ${whole(after)}`}
-     GROUP BY ${hash} HAVING ${several} ORDER BY ${hash} LIMIT ${PAGE}`,
+     GROUP BY ${hash} HAVING ${several} ORDER BY ${hash} LIMIT ${PAGE}
+     SETTINGS max_threads = ${THREADS}`,
   );
   return rows.map((row) => row.hash);
 }
