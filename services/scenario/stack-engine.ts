@@ -1,163 +1,155 @@
 import { randomBytes } from 'node:crypto';
 import { TOPIC_STREAMS, topicName, TOPICS, type TopicRecord, type TopicStream } from '../../schemas/topics.js';
-import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
-import { askStack } from '../shared/clickhouse/facts-source.js';
-import { dropDatabase, migrate } from '../shared/clickhouse/migrate.js';
-import { elapsedMs, sleep } from '../shared/clock.js';
+import { asker } from '../shared/clickhouse/ask/ask.js';
+import type { ClickHouse } from '../shared/clickhouse/client.js';
 import type { Config } from '../shared/config.js';
-import { groupBy } from '../shared/core/group.js';
 import type { Stream } from '../shared/core/record.js';
 import { deploySubjects } from '../shared/kafka/deploy-subjects.js';
-import { deleteTopics, deployTopics } from '../shared/kafka/deploy-topics.js';
 import { RecordInvalidError, valueEncoder, type ValueEncoder } from '../shared/kafka/encode.js';
-import { createProducer, type OutgoingRecord } from '../shared/kafka/producer.js';
+import type { BatchProducer, OutgoingRecord } from '../shared/kafka/producer.js';
 import { runScenario } from './run.js';
 import type { Outcome, Scenario, ScenarioRecord } from './scenario.js';
+import { DatabasesOfStories } from './story-databases.js';
+import { allOf, TopicsOfStories, type StoryTopics } from './story-topics.js';
+import { untilTold, type Sent } from './until-told.js';
 
-/** Runs every service of the pipeline in this process, until the signal aborts; rejects when one ends by itself. */
+/** Runs every service of the pipeline until the signal aborts; rejects when one ends by itself. */
 export type RunServices = (config: Config, signal: AbortSignal) => Promise<void>;
 
 export interface StackRun {
   readonly config: Config;
   readonly runServices: RunServices;
   readonly signal: AbortSignal;
+  /** Of the topics whose number of partitions is free. With 1, positions are those of the pure core. */
+  readonly partitions?: number;
+  /** Cuts what is sent into parts, with whatever shall happen in between. By default all is sent at once. */
+  readonly pace?: (records: readonly ScenarioRecord[]) => AsyncIterable<readonly ScenarioRecord[]>;
 }
 
-const POLL_MS = 10;
-const NO_PROGRESS_MS = 60_000;
-/** While one story is applied the next one's topics and tables are made: stories wait more than they work. */
-const STORIES_AT_ONCE = 3;
+/** Stories wait more than they work: for a group to form, a fetch, an acknowledgement. */
+const STORIES_AT_ONCE = 5;
+/** A story has nothing to wait for but its own records. */
+const LIMITS = { idleCheckMs: 50 };
+const STREAMS = TOPIC_STREAMS.filter((stream): stream is Stream => TOPICS[stream].role === 'input');
+
+type Encoders = ReadonlyMap<TopicStream, ValueEncoder<TopicRecord[TopicStream]>>;
+
+/** What all stories of a run share. */
+interface Stage extends StackRun {
+  readonly encoders: Encoders;
+  readonly topics: TopicsOfStories;
+  readonly databases: DatabasesOfStories;
+}
 
 /**
- * Sends stories through throw-away topics whose append time is what the story says (`CreateTime`), the services, and a
- * throw-away database, and asks that. Outcomes come in the order of the stories.
+ * Sends stories through throw-away topics, the services, and a throw-away database, and asks that. Outcomes come in the
+ * order of the stories.
  */
 export async function* outcomesOf(scenarios: readonly Scenario[], run: StackRun): AsyncGenerator<Outcome> {
-  const ids = await deploySubjects(run.config.schemaRegistryUrl, { prefix: run.config.kafka.topicPrefix });
-  const encoders = new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])]));
-  const runId = randomBytes(4).toString('hex');
+  const stage = await stageOf(scenarios.length, run);
   const running: Promise<Outcome>[] = [];
   const start = (index: number): void => {
     const scenario = scenarios[index];
     if (scenario === undefined) return;
-    const outcome = tell(scenario, { ...run, encoders, name: `story_${runId}_${index}` });
+    const outcome = tell(scenario, index, stage);
     outcome.catch(() => undefined); // Awaited below, in its turn.
     running.push(outcome);
   };
   try {
-    for (let i = 0; i < Math.min(STORIES_AT_ONCE, scenarios.length); i += 1) start(i);
+    for (let i = 0; i < STORIES_AT_ONCE; i += 1) start(i);
     for (let i = 0; i < scenarios.length; i += 1) {
       yield await (running[i] as Promise<Outcome>);
       start(i + STORIES_AT_ONCE);
     }
   } finally {
     await Promise.allSettled(running);
+    await Promise.all([stage.topics.close(), stage.databases.close()]);
   }
 }
 
-interface Telling extends StackRun {
-  readonly encoders: ReadonlyMap<TopicStream, ValueEncoder<TopicRecord[TopicStream]>>;
-  /** Of the throw-away database, and of the topics as their prefix. */
-  readonly name: string;
+async function stageOf(stories: number, run: StackRun): Promise<Stage> {
+  const { kafka, clickhouse, schemaRegistryUrl } = run.config;
+  const ids = await deploySubjects(schemaRegistryUrl, { prefix: kafka.topicPrefix });
+  const name = `story_${randomBytes(4).toString('hex')}`;
+  return {
+    ...run,
+    encoders: new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])])),
+    topics: new TopicsOfStories(kafka, { name, stories, partitions: run.partitions ?? 1 }),
+    databases: new DatabasesOfStories(clickhouse, name),
+  };
 }
 
-async function tell(scenario: Scenario, telling: Telling): Promise<Outcome> {
-  const prefix = `${telling.name}.`;
+async function tell(scenario: Scenario, index: number, stage: Stage): Promise<Outcome> {
+  const [topics, database] = await allOf([stage.topics.of(index), stage.databases.take()]);
+  const { kafka, clickhouse, limits } = stage.config;
   const config: Config = {
-    ...telling.config,
-    kafka: { ...telling.config.kafka, topicPrefix: prefix },
-    clickhouse: { ...telling.config.clickhouse, database: telling.name },
+    ...stage.config,
+    kafka: { ...kafka, topicPrefix: topics.prefix },
+    clickhouse: { ...clickhouse, database: database.database },
+    limits: { ...limits, ...LIMITS },
   };
   const ended = new AbortController();
-  const signal = AbortSignal.any([telling.signal, ended.signal]);
-  const database = connectClickHouse(config.clickhouse);
-  let services: Promise<void> = Promise.resolve();
+  const signal = AbortSignal.any([stage.signal, ended.signal]);
+  const services = stage.runServices(config, signal);
   try {
-    await allOf([deployTopics(config.kafka, { prefix, timestampType: 'CreateTime' }), migrate(config.clickhouse)]);
-    services = telling.runServices(config, signal);
-    const sent = await send(scenario.records, { ...telling, config });
-    await Promise.race([untilApplied(database, sent, signal), services.then(endedEarly)]);
-    return await runScenario(scenario, (question) => askStack(database, question));
+    const told = send(scenario.records, topics, stage).then((sent) => untilTold(database, sent, signal));
+    await Promise.race([told, services.then(endedEarly)]);
+    return await ask(scenario, database, signal);
   } finally {
     ended.abort();
     await services.catch(() => undefined);
-    await database.close();
-    // What is left behind is thrown away by name; it must not hide why a story failed.
-    await Promise.allSettled([deleteTopics(config.kafka, prefix), dropDatabase(config.clickhouse)]);
+    stage.topics.over(index);
+    stage.databases.give(database);
   }
 }
 
-/** Like Promise.all, but everything has ended when it rejects: what is cleaned up next is not still being made. */
-async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+function ask(scenario: Scenario, database: ClickHouse, signal: AbortSignal): Promise<Outcome> {
+  if (signal.aborted) throw new Error('interrupted');
+  return runScenario(scenario, asker(database));
 }
 
-/** Sends the records in their order, and returns how many each topic got. */
+/** Sends the records, those of each topic in their order. */
 async function send(
   records: readonly ScenarioRecord[],
-  { config, encoders }: Pick<Telling, 'config' | 'encoders'>,
-): Promise<Map<string, number>> {
-  const outgoing = groupBy(records, ({ stream }) => topicName(stream, config.kafka.topicPrefix));
-  // A producer of its own: one that has ever sent to a topic keeps asking for it after it is deleted.
-  const producer = await createProducer(config.kafka);
-  try {
-    for (const [topic, list] of outgoing) {
-      await producer.send(
-        topic,
-        list.map((record) => outgoingRecord(record, encoders)),
-      );
-    }
-  } finally {
-    await producer.close();
+  { prefix, producer }: StoryTopics,
+  { encoders, pace = atOnce }: Pick<Stage, 'encoders' | 'pace'>,
+): Promise<Sent> {
+  const entries = STREAMS.map((stream) => [stream, topicName(stream, prefix)] as const);
+  for await (const part of pace(records)) {
+    await Promise.all(entries.map(([stream, topic]) => sendStream(stream, topic, { part, producer, encoders })));
   }
-  return new Map([...outgoing].map(([topic, list]) => [topic, list.length]));
+  const counts = STREAMS.map((stream) => [stream, records.filter((record) => record.stream === stream).length]);
+  return {
+    topics: Object.fromEntries(entries) as Record<Stream, string>,
+    counts: Object.fromEntries(counts) as Record<Stream, number>,
+  };
 }
 
-function outgoingRecord(
-  { stream, fields, appendedAtMs }: ScenarioRecord,
-  encoders: Telling['encoders'],
-): OutgoingRecord {
+async function sendStream(
+  stream: Stream,
+  topic: string,
+  { part, producer, encoders }: { part: readonly ScenarioRecord[]; producer: BatchProducer; encoders: Encoders },
+): Promise<void> {
+  const mine = part.filter((record) => record.stream === stream).map((record) => outgoingRecord(record, encoders));
+  if (mine.length > 0) await producer.send(topic, mine);
+}
+
+async function* atOnce(records: readonly ScenarioRecord[]): AsyncGenerator<readonly ScenarioRecord[]> {
+  yield await Promise.resolve(records);
+}
+
+function outgoingRecord({ stream, fields, appendedAtMs }: ScenarioRecord, encoders: Encoders): OutgoingRecord {
   const key = String(fields[TOPICS[stream].keyField]);
   return { key, value: encode(stream, fields, encoders), timestampMs: appendedAtMs };
 }
 
 /** A record that Avro cannot even hold, such as a share of 50.5, is sent as text: it becomes a dead letter as it must. */
-function encode(stream: Stream, fields: ScenarioRecord['fields'], encoders: Telling['encoders']): Buffer {
+function encode(stream: Stream, fields: ScenarioRecord['fields'], encoders: Encoders): Buffer {
   try {
     return (encoders.get(stream) as ValueEncoder<unknown>).encode(fields);
   } catch (error) {
     if (error instanceof RecordInvalidError) return Buffer.from(JSON.stringify(fields));
     throw error;
-  }
-}
-
-/** Waits until as many offsets of every topic are applied as it got records; throws when nothing moves any more. */
-async function untilApplied(
-  database: ClickHouse,
-  sent: ReadonlyMap<string, number>,
-  signal: AbortSignal,
-): Promise<void> {
-  let movedAtMs = elapsedMs();
-  let before = -1;
-  for (;;) {
-    const rows = await database.select<{ topic: string; applied: string }>(
-      'SELECT topic, sum(next_offset) AS applied FROM progress GROUP BY topic',
-    );
-    const applied = new Map(rows.map((row) => [row.topic, Number(row.applied)]));
-    const missing = [...sent].filter(([topic, count]) => (applied.get(topic) ?? 0) < count);
-    if (missing.length === 0) return;
-    const total = [...applied.values()].reduce((sum, count) => sum + count, 0);
-    if (total !== before) movedAtMs = elapsedMs();
-    before = total;
-    if (signal.aborted) throw new Error('interrupted');
-    if (elapsedMs() - movedAtMs > NO_PROGRESS_MS) {
-      throw new Error(
-        `nothing was applied for ${NO_PROGRESS_MS / 1000} s; waiting for ${missing.map(([topic]) => topic).join(', ')}`,
-      );
-    }
-    await sleep(POLL_MS, signal);
   }
 }
 

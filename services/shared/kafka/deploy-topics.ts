@@ -34,6 +34,14 @@ export async function deployTopics(settings: KafkaSettings, options: TopicPlanOp
   });
 }
 
+/** Creates topics that are nobody else's, all in one request, and waits until they are served. */
+export async function createTopics(settings: KafkaSettings, planned: readonly PlannedTopic[]): Promise<void> {
+  await withAdmin(settings, async (admin) => {
+    await create(admin, planned);
+    await untilServed(admin, planned);
+  });
+}
+
 /** Deletes every topic with this prefix, and waits until it is gone. An empty prefix is refused. */
 export async function deleteTopics(settings: KafkaSettings, prefix: string): Promise<string[]> {
   if (prefix === '') throw new BacktrailError('KAFKA_REFUSED', 'topics without a prefix are never deleted');
@@ -64,18 +72,20 @@ async function create(admin: Admin, topics: readonly PlannedTopic[]): Promise<vo
 
 /** Brokers know who leads a partition a moment before the leader itself does. Until then, every request is refused. */
 async function untilServed(admin: Admin, topics: readonly PlannedTopic[]): Promise<void> {
-  for (const { topic } of topics) {
-    await until(`${topic} is served`, async () => {
-      try {
-        await admin.fetchTopicOffsets(topic);
-        return true;
-      } catch (error) {
-        const { code, outcome } = translateKafka(error);
-        if (outcome === 'retry' || code === 'KAFKA_TOPIC_MISSING') return false;
-        throw error;
-      }
-    });
-  }
+  await Promise.all(
+    topics.map(({ topic }) =>
+      until(`${topic} is served`, async () => {
+        try {
+          await admin.fetchTopicOffsets(topic);
+          return true;
+        } catch (error) {
+          const { code, outcome } = translateKafka(error);
+          if (outcome === 'retry' || code === 'KAFKA_TOPIC_MISSING') return false;
+          throw error;
+        }
+      }),
+    ),
+  );
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

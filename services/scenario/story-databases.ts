@@ -1,0 +1,45 @@
+import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
+import { dropDatabase, emptyDatabase, migrate } from '../shared/clickhouse/migrate.js';
+import type { ClickHouseConfig } from '../shared/config.js';
+
+/** Throw-away databases for story after story. One that is given back is emptied and serves again: that is 20 times faster. */
+export class DatabasesOfStories {
+  readonly #config: ClickHouseConfig;
+  readonly #name: string;
+  readonly #free: ClickHouse[] = [];
+  readonly #made: ClickHouse[] = [];
+
+  constructor(config: ClickHouseConfig, name: string) {
+    this.#config = config;
+    this.#name = name;
+  }
+
+  /** An empty database. Nobody else has it until it is given back. */
+  async take(): Promise<ClickHouse> {
+    const free = this.#free.pop();
+    if (free !== undefined) {
+      await emptyDatabase(free);
+      return free;
+    }
+    const config = { ...this.#config, database: `${this.#name}_${this.#made.length}` };
+    const database = connectClickHouse(config);
+    this.#made.push(database);
+    await migrate(config);
+    return database;
+  }
+
+  /** Only when nobody writes to it any more. */
+  give(database: ClickHouse): void {
+    this.#free.push(database);
+  }
+
+  /** What cannot be dropped stays behind: it must not hide why a story failed. */
+  async close(): Promise<void> {
+    await Promise.allSettled(
+      this.#made.map(async (database) => {
+        await database.close();
+        await dropDatabase({ ...this.#config, database: database.database });
+      }),
+    );
+  }
+}
