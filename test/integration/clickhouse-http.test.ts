@@ -147,6 +147,21 @@ describe('the unmodified @clickhouse/client', () => {
     ).toEqual([{ same: 1, l: 10_000 }]);
   });
 
+  test('sends more parameters than a statement may be long', async () => {
+    const list = Array.from({ length: 5000 }, (_, i) => `a name with ' and \\ in it, number ${String(i)}`);
+    const query_params = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`p${String(i)}`, list]));
+    const names = Object.keys(query_params).map((name) => `{${name}:Array(String)}`);
+    expect(
+      await rows(
+        `SELECT count() AS n, uniqExact(name) AS names FROM (SELECT arrayJoin(arrayConcat(${names.join()})) AS name)`,
+        {
+          query_params,
+          use_multipart_params_auto: true,
+        },
+      ),
+    ).toEqual([{ n: '50000', names: '5000' }]);
+  });
+
   test('gets errors with code and type, also in the middle of a result', async () => {
     await expect(rows('SELECT * FROM missing')).rejects.toMatchObject({ code: '60', type: 'UNKNOWN_TABLE' });
     await expect(client.insert({ table: 'missing', values: [{ a: 1 }], format: 'JSONEachRow' })).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { windowsOf } from '../../../services/shared/core/windows.js';
 import { windowRow } from '../../../services/window/to-row.js';
 import { traffic, trailOf } from '../core/story.js';
+import { reportOf } from './report-of.fixture.js';
 
 const UINT256_MAX = 2n ** 256n - 1n;
 
@@ -18,7 +19,7 @@ function amountsOf(...amounts: readonly bigint[]): unknown {
   });
   const [window] = windowsOf(trail, 'm');
   if (window === undefined) throw new Error('there is no window');
-  const { amount_work: work, amount_possible: possible, amount_late: late } = windowRow(window).says;
+  const { amount_work: work, amount_possible: possible, amount_late: late } = windowRow(reportOf(window)).says;
   return { work, possible, late };
 }
 
