@@ -8,13 +8,7 @@ import type { Fact, Stream } from '../../services/shared/core/record.js';
 import { Trail, type Records } from '../../services/shared/core/trail.js';
 import { windowsOf } from '../../services/shared/core/windows.js';
 import { correlate } from '../../services/window/correlate.js';
-import {
-  agentRows,
-  digestOf,
-  incidentRow,
-  windowRow,
-  type Said,
-} from '../../services/window/to-row.js';
+import { agentRows, digestOf, incidentRow, windowRow, type Said } from '../../services/window/to-row.js';
 import { reportOf } from '../unit/window/report-of.fixture.js';
 import { applyRecords, emptyTables, recordsOfStory } from './story-tables.fixture.js';
 
