@@ -12,14 +12,17 @@ export async function* outcomesOf(scenarios: Iterable<Scenario>): AsyncGenerator
   for (const scenario of scenarios) yield runScenario(scenario, coreEngine(scenario));
 }
 
+/** Which partition of a topic holds a key, where topics have several; releases always have one. */
+export type PartitionOf = (key: string) => number;
+
 /** Folds a story's records in memory through the pure join, and answers from that. */
-export function coreEngine(scenario: Scenario): (question: Question) => Answer {
+export function coreEngine(scenario: Scenario, partitionOf?: PartitionOf): (question: Question) => Answer {
   const lastMs = Math.max(0, ...scenario.records.map((record) => record.appendedAtMs));
-  return askRecords(recordsOf(scenario), lastMs);
+  return askRecords(recordsOf(scenario, partitionOf), lastMs);
 }
 
-/** A story's records as one-partition topics would hold them; what SPEC 8 refuses keeps its offset and is left out. */
-export function recordsOf(scenario: Scenario): Records {
+/** A story's records as topics would hold them, by default of one partition; what SPEC 8 refuses keeps its offset and is left out. */
+export function recordsOf(scenario: Scenario, partitionOf: PartitionOf = () => 0): Records {
   const facts: { [S in Stream]: Fact<RecordOf[S]>[] } = {
     releases: [],
     inferences: [],
@@ -27,17 +30,16 @@ export function recordsOf(scenario: Scenario): Records {
     payments: [],
     agents: [],
   };
-  const offsets = new Map<Stream, bigint>();
+  const offsets = new Map<string, bigint>();
   for (const { stream, appendedAtMs, fields } of scenario.records) {
-    const offset = offsets.get(stream) ?? 0n;
-    offsets.set(stream, offset + 1n);
+    const key = String(fields[TOPICS[stream].keyField]);
+    const partition = TOPICS[stream].partitionsFixed ? 0 : partitionOf(key);
+    const log = `${stream} ${partition}`;
+    const offset = offsets.get(log) ?? 0n;
+    offsets.set(log, offset + 1n);
     const record = fields as unknown as RecordOf[Stream];
     if (refusal(stream, record as never, appendedAtMs) !== null) continue;
-    const fact = {
-      record,
-      key: String(fields[TOPICS[stream].keyField]),
-      position: { partition: 0, offset, appendedAtMs },
-    };
+    const fact = { record, key, position: { partition, offset, appendedAtMs } };
     (facts[stream] as Fact<RecordOf[Stream]>[]).push(fact);
   }
   return facts;

@@ -1,0 +1,71 @@
+import type { Random } from '../../services/demo/random.js';
+import { runServices } from '../../services/scenario/services.js';
+import { outcomesOf, type RunServices, type StackRun } from '../../services/scenario/stack-engine.js';
+import type { ScenarioRecord } from '../../services/scenario/scenario.js';
+import type { Config } from '../../services/shared/config.js';
+import { coreAnswers, differences, scenarioOf, type Case, type Difference } from './case.js';
+
+/** How stories are run; all stories of one run alike. */
+export interface Setting {
+  readonly partitions: number;
+  readonly instances: number;
+  /** Most rows of one insert, and of one step of a sweep. */
+  readonly rowsMax: number;
+  /** Whether records come in parts, at random places. */
+  readonly inParts: boolean;
+}
+
+export interface Stack {
+  readonly config: Config;
+  readonly signal: AbortSignal;
+}
+
+/** What was found of one case. */
+export interface Found {
+  readonly tested: Case;
+  readonly differences: readonly Difference[];
+}
+
+/** Runs cases on the stack, in one go, and compares every answer with the core's. */
+export async function* runCases(
+  cases: readonly Case[],
+  setting: Setting,
+  { stack, random, run = inThisProcess }: { stack: Stack; random: Random; run?: (setting: Setting) => RunServices },
+): AsyncGenerator<Found> {
+  const scenarios = cases.map(scenarioOf);
+  const { config, signal } = stack;
+  const { limits } = config;
+  const { partitions, rowsMax, inParts } = setting;
+  const engine: StackRun = {
+    config: { ...config, limits: { ...limits, batchRowsMax: rowsMax, sweepRowsMax: rowsMax } },
+    runServices: run(setting),
+    signal,
+    partitions,
+    ...(inParts ? { pace: (records) => parts(records, random) } : {}),
+  };
+  let i = 0;
+  for await (const { checks } of outcomesOf(scenarios, engine)) {
+    const scenario = scenarios[i] as (typeof scenarios)[number];
+    const actual = checks.map((check) => check.actual);
+    const expected = coreAnswers(scenario, partitions);
+    yield { tested: cases[i] as Case, differences: differences(scenario, expected, actual) };
+    i += 1;
+  }
+}
+
+/** So many instances of every service, all in this process. */
+function inThisProcess({ instances }: Setting): RunServices {
+  return async (config, signal) => {
+    await Promise.all(Array.from({ length: instances }, () => runServices(config, signal)));
+  };
+}
+
+/** The records in their order, a few at a time. */
+async function* parts(records: readonly ScenarioRecord[], random: Random): AsyncGenerator<readonly ScenarioRecord[]> {
+  let from = 0;
+  while (from < records.length) {
+    const to = Math.min(records.length, from + random.between(1, 12));
+    yield await Promise.resolve(records.slice(from, to));
+    from = to;
+  }
+}
