@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../shared/package-root.js';
 import { registerAsk } from './ask.js';
+import { registerCompleteness } from './completeness.js';
 import type { CliContext } from './context.js';
 import { registerDemo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
@@ -47,6 +48,7 @@ export function buildProgram(context: CliContext): Command {
   registerDemo(program, context);
   registerAsk(program, context);
   registerImport(program, context);
+  registerCompleteness(program, context);
   registerScenario(program, context);
   registerUp(program, context, stackContents(context.env));
   registerStatus(program, context);

@@ -53,6 +53,7 @@ describe('the command line', () => {
       'scenario run',
       'demo',
       'import',
+      'completeness',
     ]) {
       expect(names).toContain(name);
     }
