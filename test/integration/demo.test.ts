@@ -15,9 +15,10 @@ import type { Report } from '../../services/demo/incident-report.js';
 import { generateTraffic, STORY_MS } from '../../services/demo/traffic.js';
 import { runServices } from '../../services/scenario/services.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
-import { greatestAppendTime } from '../../services/shared/clickhouse/ask/ask.js';
+import { asker, greatestAppendTime } from '../../services/shared/clickhouse/ask/ask.js';
 import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, trailSettings, type Config } from '../../services/shared/config.js';
+import type { Question } from '../../services/shared/core/question.js';
 import { deleteTopics } from '../../services/shared/kafka/deploy-topics.js';
 
 /** The whole pipeline, in topics and a database of its own, as a person uses it. */
@@ -173,7 +174,9 @@ describe('the comparison with the truth', () => {
       unattributed_amount: truth.unknown.unattributedAmount.toString(),
       dead_letters: [],
     };
-    const checks = await checkTruth({ database, knownAtMs, settings: trailSettings(config) }, truth, {
+    const askAny = asker(database, trailSettings(config));
+    const ask = (question: Question) => askAny({ ...question, known: knownAtMs });
+    const checks = await checkTruth({ database, ask }, truth, {
       unknown,
       differences: [],
     });
