@@ -1,39 +1,51 @@
 import type { PaymentRecord } from '../../schemas/types.generated.js';
 import { groupBy } from '../shared/core/group.js';
-import { firstCopies, firstInferences } from '../shared/core/identity.js';
-import type { InferenceFact } from '../shared/core/record.js';
-import { positionOf, type Subject } from '../shared/runtime/subjects.js';
+import type { LinkedInference } from '../shared/core/payment.js';
+import type { PaymentFact } from '../shared/core/record.js';
+import type { LinkedRecord } from '../shared/runtime/payment-reads.js';
+import type { Subject } from '../shared/runtime/subjects.js';
+
+/** What the records of some payments refer to: which of them decides is open until all are known, so each counts. */
+export interface Names {
+  readonly ids: string[];
+  readonly sessions: string[];
+}
+
+export function namesIn(copies: readonly PaymentFact[]): Names {
+  const ids = new Set<string>();
+  const sessions = new Set<string>();
+  for (const { record } of copies) {
+    for (const { inference_id: id } of record.allocations) ids.add(id);
+    if (record.session_id !== null) sessions.add(record.session_id);
+  }
+  return { ids: [...ids], sessions: [...sessions] };
+}
 
 /** The inferences a payment may be for. */
 export interface Linked {
-  /** Those that count. */
-  readonly inferences: readonly InferenceFact[];
-  /** Number of facts they rest on, copies that do not count included: with each of them more is known. */
-  readonly weight: number;
+  /** Without records of which it is known that another counts instead. */
+  readonly inferences: readonly LinkedInference[];
+  /** Number of records, those that do not count included. */
+  readonly records: number;
+  /** Number of records that these were told apart from. Both numbers only grow: with each of them more is known. */
+  readonly copies: number;
 }
 
-/**
- * Finds the inferences of payments among all that were read, by id and session.
- * @param read every copy of each of them, some maybe twice
- */
-export function linkedTo(read: readonly InferenceFact[]): (subject: Subject<PaymentRecord>) => Linked {
-  const facts = [...new Map(read.map((fact) => [positionOf(fact), fact])).values()];
-  const copiesById = groupBy(facts, ({ record }) => record.inference_id);
-  const copiesOfEvent = groupBy(facts, ({ record }) => record.event_id);
-  const idsBySession = groupBy(facts, ({ record }) => record.session_id);
-  const counting = firstInferences(firstCopies(facts).counting);
+/** Finds the inferences of each payment among all that were read. */
+export function linkedTo(read: readonly LinkedRecord[]): (payment: Subject<PaymentRecord>) => Linked {
+  const byId = groupBy(read, ({ fact }) => fact.record.inference_id);
+  const bySession = groupBy(read, ({ fact }) => fact.record.session_id);
   return ({ copies }) => {
-    const ids = new Set<string>();
-    for (const { record } of copies) {
-      for (const { inference_id: id } of record.allocations) ids.add(id);
-      if (record.session_id === null) continue;
-      for (const fact of idsBySession.get(record.session_id) ?? []) ids.add(fact.record.inference_id);
-    }
-    const known = [...ids];
-    const seen = new Set<InferenceFact>();
-    for (const copy of known.flatMap((id) => copiesById.get(id) ?? [])) {
-      for (const other of copiesOfEvent.get(copy.record.event_id) ?? []) seen.add(other);
-    }
-    return { inferences: known.flatMap((id) => counting.get(id) ?? []), weight: seen.size };
+    const { ids, sessions } = namesIn(copies);
+    const own = new Set([
+      ...ids.flatMap((id) => byId.get(id) ?? []),
+      ...sessions.flatMap((session) => bySession.get(session) ?? []),
+    ]);
+    const records = [...own];
+    return {
+      inferences: records.filter(({ counts }) => counts).map(({ fact }) => fact),
+      records: records.length,
+      copies: records.reduce((sum, record) => sum + record.copies, 0),
+    };
   };
 }

@@ -1,11 +1,13 @@
 import type { PaymentFact } from '../shared/core/record.js';
+import { namesIn } from './linked.js';
 
-/** What a payment record refers to. Which of its records decides is open until all are known, so each refers. */
-export function toReferences({ record }: PaymentFact): object[] {
-  const { payment_id, session_id: session } = record;
-  const inferences = new Set(record.allocations.map((allocation) => allocation.inference_id));
+/** What a payment record refers to, for whoever looks from the side of the inferences. */
+export function toReferences(fact: PaymentFact): object[] {
+  const { partition } = fact.position;
+  const { payment_id } = fact.record;
+  const { ids, sessions } = namesIn([fact]);
   return [
-    ...[...inferences].map((ref) => ({ kind: 'inference', ref, payment_id })),
-    ...(session === null ? [] : [{ kind: 'session', ref: session, payment_id }]),
+    ...ids.map((ref) => ({ kind: 'inference', ref, payment_id, partition })),
+    ...sessions.map((ref) => ({ kind: 'session', ref, payment_id, partition })),
   ];
 }

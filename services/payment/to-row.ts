@@ -1,33 +1,28 @@
 import type { PaymentRecord } from '../../schemas/types.generated.js';
 import { paymentHistory, type Revision } from '../shared/core/histories.js';
-import { compareEventOrder } from '../shared/core/order.js';
+import { sortedIds } from '../shared/core/order.js';
 import type { PaymentSplit } from '../shared/core/payment.js';
 import type { Row } from '../shared/runtime/definition.js';
 import type { Subject } from '../shared/runtime/subjects.js';
 import type { Linked } from './linked.js';
 
 /** The row of one payment in `payment_rows`; void while every record of it is a copy that does not count. */
-export function toRow({ id, counting, weight }: Subject<PaymentRecord>, linked: Linked): Row {
-  const latest = [...counting].sort(compareEventOrder).at(-1)?.record;
-  const facts = weight + linked.weight;
-  const history = latest === undefined ? [] : paymentHistory(counting, linked.inferences);
-  const newest = history.pop();
-  if (latest === undefined || newest === undefined) {
-    return { payment_id: id, void: true, known_at: 0, facts, version: facts } as Row;
+export function toRow({ id, counting, copies, weight }: Subject<PaymentRecord>, linked: Linked): Row {
+  const facts = weight + linked.records;
+  const knowledge = { payment_id: id, facts, version: facts + linked.copies };
+  const history = counting.length === 0 ? [] : paymentHistory(counting, linked.inferences);
+  const newest = history.at(-1);
+  if (newest === undefined) {
+    const row = { ...knowledge, known_at: 0, void: true };
+    return row;
   }
-  const known = new Set(linked.inferences.map((fact) => fact.record.inference_id));
-  const links = newest.value.parts.map((part) => part.inferenceId);
+  const linkedModels = history.flatMap(({ value }) => value.parts.map(({ modelId }) => modelId));
+  const ownModels = copies.map(({ record }) => record.model_id);
   const row = {
-    payment_id: id,
-    asset: latest.asset,
-    network: latest.network,
-    payer: latest.payer,
-    payee: latest.payee,
+    ...knowledge,
     ...toColumns(newest),
-    waiting: links.filter((link) => !known.has(link)),
-    earlier: history.map(toColumns),
-    facts,
-    version: facts,
+    models: sortedIds([...ownModels, ...linkedModels].filter((model) => model !== null)),
+    earlier: history.slice(0, -1).map(toColumns),
   };
   return row;
 }
@@ -36,6 +31,10 @@ function toColumns({ knownAtMs, value }: Revision<PaymentSplit>): Row {
   const { payment, parts, unlinked, findings } = value;
   const columns = {
     known_at: knownAtMs,
+    asset: payment.asset,
+    network: payment.network,
+    payer: payment.payer,
+    payee: payment.payee,
     state: payment.state,
     amount: payment.amount.toString(),
     settled_at: payment.settledAt,
@@ -43,8 +42,14 @@ function toColumns({ knownAtMs, value }: Revision<PaymentSplit>): Row {
     refunded: payment.refunded,
     model_id: payment.modelId,
     session_id: payment.sessionId,
-    parts: parts.map(({ inferenceId, amount }) => ({ inference_id: inferenceId, amount: amount.toString() })),
+    parts: parts.map(({ inferenceId, modelId, occurredAt, amount }) => ({
+      inference_id: inferenceId,
+      model_id: modelId,
+      occurred_at: occurredAt,
+      amount: amount.toString(),
+    })),
     unlinked: unlinked.toString(),
+    waiting: parts.filter(({ modelId }) => modelId === null).map(({ inferenceId }) => inferenceId),
     findings,
   };
   return columns;

@@ -16,6 +16,10 @@ export interface Metrics {
   readonly unsettled: Gauge<'topic' | 'partition'>;
   readonly settleSeconds: Histogram;
   readonly copies: Counter<'finding'>;
+  readonly linkSeconds: Histogram;
+  readonly linkedPayments: Counter;
+  readonly paymentsWaiting: Gauge;
+  readonly paymentsWaitingOldest: Gauge;
 }
 
 /** Every metric there is, by name and meaning. */
@@ -99,6 +103,27 @@ export function createMetrics(service: string): Metrics {
       name: 'backtrail_copies_found_total',
       help: 'Records that do not count, by finding: DUPLICATE, EVENT_ID_CONFLICT or SAME_INFERENCE.',
       labelNames: ['finding'],
+      registers,
+    }),
+    linkSeconds: new Histogram({
+      name: 'backtrail_link_seconds',
+      help: 'Time of one look for the payments that name inferences which came after them.',
+      buckets: [0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    linkedPayments: new Counter({
+      name: 'backtrail_payments_linked_total',
+      help: 'Payments computed again because an inference that they name was settled.',
+      registers,
+    }),
+    paymentsWaiting: new Gauge({
+      name: 'backtrail_payments_waiting',
+      help: 'Payments that name an inference, or a session, of which no record is known. Of all payments: every instance says the same.',
+      registers,
+    }),
+    paymentsWaitingOldest: new Gauge({
+      name: 'backtrail_payments_waiting_oldest_seconds',
+      help: 'For how long the oldest of them waits; 0 when none does.',
       registers,
     }),
   };

@@ -92,6 +92,7 @@ CREATE TABLE IF NOT EXISTS payment_facts
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (payment_id, partition, offset)
+SETTINGS index_granularity = 1024
 COMMENT 'Facts, one row a copy. One step in the life of a payment. Several records tell the life of one payment, and one payment may cover many inferences.';
 
 CREATE TABLE IF NOT EXISTS agent_facts

@@ -107,6 +107,7 @@ CREATE TABLE IF NOT EXISTS payment_refs
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (ref, kind, payment_id, partition)
+SETTINGS index_granularity = 1024
 COMMENT 'What payments refer to, written before the inferences are looked for: whichever side comes second finds the other.';
 
 CREATE TABLE IF NOT EXISTS copy_rows

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS inference_rows
   `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
   `inference_hash` UInt64 MATERIALIZED cityHash64(inference_id) COMMENT 'Hash of inference_id: what the search for copies compares.' CODEC(NONE),
   INDEX offset_range offset TYPE minmax GRANULARITY 1,
-  INDEX inference_id_bloom inference_id TYPE bloom_filter(0.01) GRANULARITY 1
+  INDEX inference_id_bloom inference_id TYPE bloom_filter(0.01) GRANULARITY 1,
+  INDEX session_id_bloom session_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(release_offset)
 ORDER BY (model_id, occurred_at, inference_id, partition, offset)
@@ -68,11 +69,12 @@ CREATE TABLE IF NOT EXISTS payment_rows
   `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), parts Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)), unlinked UInt256, waiting Array(String), findings Array(String))) COMMENT 'What was known before, oldest first, each from its known_at on.',
   `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
   `facts` UInt32 COMMENT 'Number of facts the row rests on: records of the payment and of linked inferences.',
-  `version` UInt64 COMMENT 'Same as facts: more knowledge is greater.',
+  `version` UInt64 COMMENT 'The facts, and of each linked record how many copies it was told apart from: more knowledge is greater, and holds.',
   INDEX session_id_bloom session_id TYPE bloom_filter(0.01)
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY payment_id
+SETTINGS index_granularity = 1024
 COMMENT 'What each payment says and how its amount is split over its inferences.';
 
 CREATE TABLE IF NOT EXISTS model_state_rows

@@ -2,6 +2,7 @@ import { schemaOf } from '../kafka/schema-file.js';
 import type { Fact, Stream } from '../core/record.js';
 import type { Copies, Copy, Span } from '../runtime/settler.js';
 import type { ClickHouse } from './client.js';
+import { within } from './conditions.js';
 import { FACT_TABLES } from './fact-rows.js';
 import { SUBJECT_COLUMNS } from './store.js';
 
@@ -142,13 +143,6 @@ function contentColumns(stream: Stream): string {
       return name === 'targets' ? 'targets, targets_given' : `\`${name}\``;
     })
     .join(', ');
-}
-
-/** @param spans at least one */
-export function within(spans: readonly Span[]): string {
-  return spans
-    .map(({ partition, from, to }) => `(partition = ${partition} AND offset >= ${from} AND offset < ${to})`)
-    .join(' OR ');
 }
 
 /** Lists of hashes are too long for parameters. Only digits get into the text. */

@@ -5,6 +5,7 @@ import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
+import { clickHousePaymentReads } from './payment-reads.js';
 import { readLeftAt } from './progress-rows.js';
 
 /** The column that says what a record is about. */
@@ -40,6 +41,8 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
   }
 
   return {
+    payments: clickHousePaymentReads(database),
+
     async insert(table, rows) {
       for (let i = 0; i < rows.length; i += rowsMax) await insertOrHalve(database, table, rows.slice(i, i + rowsMax));
     },
@@ -111,13 +114,6 @@ function conditionsOf(stream: Stream, scope: Scope): Condition[] {
         sql: `${SUBJECT_COLUMNS[stream]} IN {ids:Array(String)}`,
         params: { ids },
       }));
-    case 'paid-by':
-      return conditionsOf('payments', scope.payments).map(({ sql, params }) => {
-        const paid = `payment_id IN (SELECT payment_id FROM payment_facts WHERE ${sql})`;
-        const ids = `SELECT a.inference_id FROM payment_facts ARRAY JOIN allocations AS a WHERE ${paid}`;
-        const sessions = `SELECT assumeNotNull(session_id) FROM payment_facts WHERE ${paid} AND session_id IS NOT NULL`;
-        return { sql: `(inference_id IN (${ids}) OR session_id IN (${sessions}))`, params };
-      });
   }
 }
 

@@ -1,6 +1,13 @@
 import { attribute, type InferenceVerdict } from './attribution.js';
 import { firstCopies, firstInferences } from './identity.js';
-import { paymentOf, splitPayment, type Inferences, type LinkedInference, type PaymentSplit } from './payment.js';
+import {
+  paymentOf,
+  splitPayment,
+  type Inferences,
+  type LinkedInference,
+  type Payment,
+  type PaymentSplit,
+} from './payment.js';
 import { proofOf, type ProofVerdict } from './proof.js';
 import type { Fact, InferenceFact, PaymentFact, ProofFact, ReleaseFact } from './record.js';
 import type { ModelLog } from './release-log.js';
@@ -99,20 +106,67 @@ export function paymentHistory(
   inferences: readonly LinkedInference[],
 ): Revision<PaymentSplit>[] {
   const counting = firstCopies(facts).counting;
-  const start = Math.min(...appendTimes(counting));
+  const first = counting[0]?.position.appendedAtMs ?? Infinity;
   const named = [...firstInferences(firstCopies(inferences).counting).values()];
-  const times = appendTimes([...counting, ...named]).filter((ms) => ms >= start);
-  return historyOf(times, (knownAtMs) =>
-    splitPayment(paymentOf(knownBy(counting, knownAtMs)), lookup(knownBy(named, knownAtMs))),
-  );
+  const times = appendTimes([...counting, ...named]).filter((ms) => ms >= first);
+  const history: Revision<PaymentSplit>[] = [];
+  const known = new KnownInferences(named);
+  let payment: Payment | null = null;
+  let records = 0;
+  for (const knownAtMs of times) {
+    const own = knownBy(counting, knownAtMs);
+    // Mostly it is an inference that became known.
+    if (payment === null || own.length > records) payment = paymentOf(own);
+    records = own.length;
+    known.until(knownAtMs);
+    pushIfNew(history, { knownAtMs, value: splitPayment(payment, known) }, sameSplit);
+  }
+  return history;
 }
 
-function lookup(facts: readonly LinkedInference[]): Inferences {
-  const byId = new Map(facts.map((fact) => [fact.record.inference_id, fact]));
-  return {
-    byId: (id) => byId.get(id),
-    bySession: (session) => [...byId.values()].filter((fact) => fact.record.session_id === session),
-  };
+/** Inferences as they become known. */
+class KnownInferences implements Inferences {
+  readonly #coming: LinkedInference[];
+  readonly #known = new Map<string, LinkedInference>();
+
+  constructor(inferences: readonly LinkedInference[]) {
+    this.#coming = [...inferences].sort((a, b) => b.position.appendedAtMs - a.position.appendedAtMs);
+  }
+
+  until(knownAtMs: number): void {
+    for (let next = this.#coming.at(-1); next !== undefined; next = this.#coming.at(-1)) {
+      if (next.position.appendedAtMs > knownAtMs) return;
+      this.#known.set(next.record.inference_id, next);
+      this.#coming.pop();
+    }
+  }
+
+  byId(id: string): LinkedInference | undefined {
+    return this.#known.get(id);
+  }
+
+  bySession(session: string): LinkedInference[] {
+    return [...this.#known.values()].filter((fact) => fact.record.session_id === session);
+  }
+}
+
+/** As `sameValue`, much faster: a long session has a revision for each of its inferences. */
+function sameSplit(a: PaymentSplit, b: PaymentSplit): boolean {
+  return (
+    a.parts.length === b.parts.length &&
+    a.unlinked === b.unlinked &&
+    a.parts.every((part, i) => {
+      const other = b.parts[i];
+      return (
+        part.amount === other?.amount &&
+        part.modelId === other.modelId &&
+        part.occurredAt === other.occurredAt &&
+        part.inferenceId === other.inferenceId
+      );
+    }) &&
+    sameValue(a.findings, b.findings) &&
+    (a.payment === b.payment || sameValue(a.payment, b.payment))
+  );
 }
 
 function historyOf<V>(times: readonly number[], value: (knownAtMs: number) => V): Revision<V>[] {
@@ -121,9 +175,9 @@ function historyOf<V>(times: readonly number[], value: (knownAtMs: number) => V)
   return history;
 }
 
-function pushIfNew<V>(history: Revision<V>[], revision: Revision<V>): void {
+function pushIfNew<V>(history: Revision<V>[], revision: Revision<V>, same: (a: V, b: V) => boolean = sameValue): void {
   const last = history.at(-1);
-  if (last === undefined || !sameValue(last.value, revision.value)) history.push(revision);
+  if (last === undefined || !same(last.value, revision.value)) history.push(revision);
 }
 
 function sameValue(a: unknown, b: unknown): boolean {

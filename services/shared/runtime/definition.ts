@@ -33,6 +33,8 @@ export interface Definition<S extends Stream = Stream> {
   };
   /** What the records refer to; written before anything is looked for, so that one of two sides sees the other. */
   readonly references?: { readonly table: string; rows(facts: readonly Fact<RecordOf[S]>[]): readonly object[] };
+  /** Rows depend on inferences, too, whenever these come: it follows what is settled of them. */
+  readonly followsInferences?: boolean;
   /** Joined rows, and how the subjects of a scope become rows. Null for a stream whose own rows say all there is. */
   readonly joined: { readonly table: string; rows(scope: Scope, joining: Joining): Promise<readonly Row[]> } | null;
 }

@@ -4,25 +4,27 @@ import type { RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
 import type { Decoder, Patience } from './accept.js';
 import { gapRow } from './gaps.js';
+import { join } from './join.js';
 import { Lane } from './lane.js';
+import { Linker } from './linker.js';
 import { commitBatches, hasRead, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
 import { Pipeline } from './pipeline.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds } from './ports.js';
-import { Progress, type Following } from './progress.js';
+import { Progress } from './progress.js';
 import { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
 import { Settler, type Copies } from './settler.js';
 import { Sweeper } from './sweeper.js';
+import { WaitingPayments } from './waiting.js';
 
 export interface InstanceParts<S extends Stream> extends Omit<
   LoopParts<S>,
   'partitions' | 'releases' | 'topics' | 'deadLetterRunMax'
 > {
-  readonly topics: LoopParts['topics'] & { readonly releases: string };
+  readonly topics: LoopParts['topics'] & { readonly releases: string; readonly inferences: string };
   readonly ends: LogEnds;
   readonly copies: Copies;
-  readonly following?: Following;
   readonly releasesConsumer: GroupConsumer;
   readonly releasesDecoder: Decoder<RecordOf['releases']>;
   readonly limits: Limits;
@@ -32,8 +34,8 @@ export interface InstanceParts<S extends Stream> extends Omit<
 }
 
 /**
- * One running instance of a service: takes partitions over, applies their batches, sweeps, tells copies apart, and says how
- * far it is.
+ * One running instance of a service: takes partitions over, applies their batches, sweeps, tells copies apart, follows what
+ * comes late, and says how far it is.
  */
 export class Instance<S extends Stream> {
   readonly #parts: InstanceParts<S>;
@@ -43,6 +45,8 @@ export class Instance<S extends Stream> {
   readonly #progress: Progress;
   readonly #sweeper: Sweeper;
   readonly #settler: Settler;
+  readonly #linker: Linker | undefined;
+  readonly #waiting: WaitingPayments | undefined;
   readonly #loop: LoopParts<S>;
   readonly #pipeline: Pipeline<ReadBatch<S>>;
   #waitsFor: string | null = 'the releases topic';
@@ -63,11 +67,18 @@ export class Instance<S extends Stream> {
       },
       onCrash: parts.fail,
     });
-    const { topics, copies, following } = parts;
+    const { topics, copies } = parts;
+    if (definition.followsInferences === true) {
+      const compute = (ids: readonly string[]): Promise<void> => join({ kind: 'ids', ids }, parts);
+      const looking = { reads: store.payments, compute, metrics, retry };
+      const progress = { flush: () => this.#progress.flush() };
+      this.#linker = new Linker({ topic: topics.inferences, partitions, progress, ...looking });
+      this.#waiting = new WaitingPayments(looking);
+    }
     const joinsReleases = definition.attributed !== undefined;
     this.#progress = new Progress(definition.service, {
       ...{ topics, store, ends, partitions, metrics },
-      ...{ joinsReleases, following },
+      ...{ joinsReleases, following: this.#linker },
     });
     const settling = { store, copies, partitions, progress: this.#progress, metrics, retry };
     this.#settler = new Settler({ stream: definition.stream, topic: topics.input, ...settling });
@@ -88,6 +99,7 @@ export class Instance<S extends Stream> {
     this.#loop = {
       ...parts,
       partitions,
+      acceptor: { ...parts.acceptor, transcoder: definition.attributed?.transcoder(releases) },
       deadLetterRunMax: limits.deadLetterRunMax,
       releases: {
         log: releases.log,
@@ -148,9 +160,10 @@ export class Instance<S extends Stream> {
     await Promise.race([done, givenUp.then(() => (signal.aborted ? undefined : done))]);
   }
 
-  /** Tells copies apart, and looks at the ends of its partitions, until the signal aborts. */
+  /** All that goes on beside the batches, until the signal aborts. */
   async tick(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#looking(signal), this.#guarded(() => this.#settler.run(signal))]);
+    const beside = [this.#settler, this.#linker, this.#waiting];
+    await Promise.all([this.#looking(signal), ...beside.map((one) => this.#guarded(async () => one?.run(signal)))]);
   }
 
   async #looking(signal: AbortSignal): Promise<void> {
@@ -163,12 +176,13 @@ export class Instance<S extends Stream> {
 
   /**
    * Resolves when all that was read is durable and committed, its rows hold what is known of releases, and it is told
-   * apart from copies.
+   * apart from copies; and its rows hold the inferences that are settled.
    */
   async settled(): Promise<void> {
     await this.#pipeline.flush();
     if (this.#parts.definition.attributed !== undefined) await this.#sweeper.run();
     await this.#settler.settle();
+    await this.#linker?.link();
   }
 
   async stop(): Promise<void> {
@@ -182,7 +196,7 @@ export class Instance<S extends Stream> {
   }
 
   async #take(assigned: readonly Assigned[]): Promise<void> {
-    const { definition, store, retry, topics, following } = this.#parts;
+    const { definition, store, retry, topics } = this.#parts;
     const { service } = definition;
     await this.#lane.run(() =>
       retrying(async () => {
@@ -199,7 +213,13 @@ export class Instance<S extends Stream> {
           }
           states.push(state);
         }
-        following?.taken(new Map(assigned.map(({ partition }) => [partition, left.get(partition)?.linked ?? {}])));
+        await this.#linker?.taken(
+          new Map(
+            assigned.map(({ partition, committed }) => {
+              return [partition, { linked: left.get(partition)?.linked ?? {}, isNew: committed === null }];
+            }),
+          ),
+        );
         this.#partitions.take(states);
         await this.#progress.flush();
       }, retry),

@@ -6,6 +6,7 @@ import { accept, type Accepted, type Acceptor } from './accept.js';
 import { setAside } from './dead-letters.js';
 import type { Definition, ReleaseKnowledge } from './definition.js';
 import { gapsIn, sizeOf, type Gap } from './gaps.js';
+import { join, scopesOf } from './join.js';
 import type { Partitions, PartitionState } from './partitions.js';
 import type { Portion } from './pipeline.js';
 import type { Batch, GroupConsumer, Producer } from './ports.js';
@@ -82,19 +83,13 @@ export async function writeBatches<S extends Stream>(
     read.flatMap(({ rows }) => rows),
   );
   const { references, joined } = definition;
-  if (references) await store.insert(references.table, references.rows(read.flatMap((one) => one.accepted.facts)));
+  const facts = read.flatMap(({ accepted }) => accepted.facts);
+  if (references) await store.insert(references.table, references.rows(facts));
   timed('write');
   if (joined === null) return;
 
   // From here on every fact is durable: whoever looks after us sees it, and we see whatever was there before.
-  for (const { batch, accepted } of read) {
-    if (accepted.facts.length === 0) continue;
-    const from = batch.records[0]?.offset ?? batch.nextOffset;
-    const scope = { partition: batch.partition, from, to: batch.nextOffset, written: accepted.facts };
-    const rows = await joined.rows({ kind: 'offsets', ...scope }, { store });
-    await store.insert(joined.table, rows);
-    parts.metrics.rows.inc({ table: joined.table }, rows.length);
-  }
+  for (const scope of scopesOf(facts)) await join(scope, parts);
   timed('join');
 }
 

@@ -9,8 +9,10 @@ const MICROS_PER_MS = 1000;
 
 /** What a service does beside its batches before its rows say all: payments look for the inferences that came later. */
 export interface Following {
-  /** The partitions are ours now; where their last owners had followed to. */
-  taken(partitions: ReadonlyMap<number, Readonly<Record<string, string>>>): void;
+  /** The partitions are ours now; where their last owners had followed to. Nothing of a new one is applied yet. */
+  taken(
+    partitions: ReadonlyMap<number, { readonly linked: Readonly<Record<string, string>>; readonly isNew: boolean }>,
+  ): Promise<void>;
   /** Everything appended up to then, in whatever topic it follows, is followed for the partition. */
   untilMs(partition: number): number;
   /** Offsets below which each partition of the topic it follows is followed: the next owner goes on from there. */

@@ -88,12 +88,13 @@ function partsOf<S extends Stream>(definition: Definition<S>, config: Config, se
   const { stream, service } = definition;
   const input = topicName(stream, kafka.topicPrefix);
   const releases = topicName('releases', kafka.topicPrefix);
+  const inferences = topicName('inferences', kafka.topicPrefix);
   const groupId = `${kafka.topicPrefix}backtrail.${service}`;
   const source = schemaSource(schemaRegistryUrl);
   return {
     definition,
     limits,
-    topics: { input, releases, deadLetters: deadLetterTopic(input) },
+    topics: { input, releases, inferences, deadLetters: deadLetterTopic(input) },
     acceptor: {
       stream,
       decoder: valueDecoder(stream, source),

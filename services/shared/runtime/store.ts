@@ -1,5 +1,6 @@
 import type { Sweep } from '../core/histories.js';
 import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
+import type { PaymentReads } from './payment-reads.js';
 import type { LeftAt } from './settled.js';
 
 /** Names some records of a stream without listing them: what was just written is found by where it lies in the log. */
@@ -12,9 +13,7 @@ export type Scope =
       /** The facts at these offsets, as they were just written: they need not be read again. */
       readonly written: readonly Fact<RecordOf[Stream]>[];
     }
-  | { readonly kind: 'ids'; readonly ids: readonly string[] }
-  /** Of inferences: those that the payments of a scope name, by id or session. */
-  | { readonly kind: 'paid-by'; readonly payments: Scope };
+  | { readonly kind: 'ids'; readonly ids: readonly string[] };
 
 /** Which rows of inferences a sweep looks at. */
 export interface SweepRange {
@@ -40,4 +39,5 @@ export interface Store {
   givenUpOffsets(topic: string): Promise<ReadonlySet<string>>;
   /** Where the last owners of the partitions of a topic left them. */
   leftAt(service: string, topic: string): Promise<ReadonlyMap<number, LeftAt>>;
+  readonly payments: PaymentReads;
 }

@@ -235,7 +235,7 @@ describe('a payment', () => {
         .rows('payment_rows')
         .map((row) => [row['payment_id'], row['waiting'], row['parts'], row['unlinked']]);
     expect(rows()).toEqual([
-      ['p', ['i0'], [{ inference_id: 'i0', amount: '100' }], '0'],
+      ['p', ['i0'], [{ inference_id: 'i0', model_id: null, occurred_at: null, amount: '100' }], '0'],
       ['s', [], [], '100'],
     ]);
   });

@@ -2,6 +2,7 @@ import { groupBy } from '../../../services/shared/core/group.js';
 import type { Fact, InferenceFact, RecordOf, Stream } from '../../../services/shared/core/record.js';
 import type { Sweep } from '../../../services/shared/core/histories.js';
 import type { LeftAt } from '../../../services/shared/runtime/settled.js';
+import { memoryPaymentReads } from './memory-payment-reads.fixture.js';
 import type { Scope, Store, SweepRange } from '../../../services/shared/runtime/store.js';
 
 type AnyFact = Fact<RecordOf[Stream]>;
@@ -26,7 +27,7 @@ export const FACTS: { readonly [S in Stream]: string } = {
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   inference_rows: ['model_id', 'occurred_at', 'inference_id', 'partition', 'offset'],
   payment_rows: ['payment_id'],
-  payment_refs: ['kind', 'ref', 'payment_id'],
+  payment_refs: ['kind', 'ref', 'payment_id', 'partition'],
   dead_letter_rows: ['topic', 'partition', 'offset'],
   gap_rows: ['topic', 'partition', 'from_offset', 'to_offset'],
   progress_rows: ['service', 'topic', 'partition'],
@@ -35,6 +36,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** The database as the runtime sees it, in memory. It keeps every insert, and gives what a reader of the views sees. */
 export class MemoryStore implements Store {
+  readonly payments = memoryPaymentReads(this);
   readonly inserted = new Map<string, Row[]>();
   /** Called before an insert, and after it was saved: what it throws reaches whoever inserts. */
   onInsert: (table: string, when: 'before' | 'after') => void = () => undefined;
@@ -114,7 +116,7 @@ export class MemoryStore implements Store {
             appliedUntilMs: (row['applied_until'] ?? 0) as number,
             completeUntilMs: (row['complete_until'] ?? 0) as number,
             idleAtMs: (row['idle_at'] ?? 0) as number,
-            linked: {},
+            linked: (row['linked'] ?? {}) as Record<string, string>,
           },
         ]),
       ),
@@ -131,16 +133,6 @@ export class MemoryStore implements Store {
         );
       case 'ids':
         return all.filter((fact) => scope.ids.includes(idOf(stream, fact)));
-      case 'paid-by': {
-        const paid = new Set(this.#base('payments', scope.payments).map((fact) => idOf('payments', fact)));
-        const payments = this.allFacts('payments').filter(({ record }) => paid.has(record.payment_id));
-        const ids = new Set(payments.flatMap(({ record }) => record.allocations.map((one) => one.inference_id)));
-        const sessions = new Set(payments.flatMap(({ record }) => record.session_id ?? []));
-        return this.allFacts('inferences').filter(
-          ({ record }) =>
-            ids.has(record.inference_id) || (record.session_id !== null && sessions.has(record.session_id)),
-        );
-      }
     }
   }
 }

@@ -75,7 +75,7 @@ export class MemoryNetwork {
 
   async start<S extends 'inferences' | 'payments'>(stream: S, batchMax = 3): Promise<Running<S>> {
     const definition = (stream === 'inferences' ? inference : payment) as unknown as Definition<S>;
-    const topics = { input: stream, deadLetters: `${stream}.dlq`, releases: 'releases' };
+    const topics = { input: stream, deadLetters: `${stream}.dlq`, releases: 'releases', inferences: 'inferences' };
     const consumer = this.log.consumer(definition.service, [stream], batchMax);
     const releases = this.log.consumer(`releases of ${String(Math.random())}`, ['releases'], batchMax);
     const ended = new AbortController();
