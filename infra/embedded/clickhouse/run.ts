@@ -29,6 +29,9 @@ export interface Job {
 }
 
 const KILL_EVERY_MS = 100;
+const QUERY_SIZE_DEFAULT = '262144';
+/** Shorter parameters are below every size that a statement may have. */
+const SIZE_COUNTS = 100_000;
 
 /** Statements that go before: database, settings, parameters. On a connection of its own, so nothing of it outlives the request. */
 function preamble(request: QueryRequest, tag: string | null): string {
@@ -36,10 +39,20 @@ function preamble(request: QueryRequest, tag: string | null): string {
   const readonly = settings.get('readonly');
   settings.delete('readonly');
   if (tag !== null) settings.set('log_comment', `${tag} ${settings.get('log_comment') ?? ''}`.trim());
-  for (const [name, value] of request.parameters) settings.set(`param_${name}`, value);
+  const sizeMax = settings.get('max_query_size') ?? QUERY_SIZE_DEFAULT;
+  settings.delete('max_query_size');
   const use = request.database === null ? '' : `USE ${quoteIdentifier(request.database)};`;
   // Last, because after it nothing else can be set.
-  return use + setStatement(settings) + (readonly === undefined ? '' : setStatement([['readonly', readonly]]));
+  const last = readonly === undefined ? '' : setStatement([['readonly', readonly]]);
+  return use + setStatement(settings) + parameters(request, sizeMax) + last;
+}
+
+/** A server has parameters beside the statement and does not count them into its size; here they are statements, too. */
+function parameters(request: QueryRequest, sizeMax: string): string {
+  const each = [...request.parameters].map(([name, value]) => setStatement([[`param_${name}`, value]])).join('');
+  const limit = setStatement([['max_query_size', sizeMax]]);
+  if (each.length < SIZE_COUNTS) return each + (sizeMax === QUERY_SIZE_DEFAULT ? '' : limit);
+  return setStatement([['max_query_size', '0']]) + each + limit;
 }
 
 /** SELECT and its like: rows flow to the client while the engine makes them. */
