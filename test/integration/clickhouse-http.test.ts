@@ -159,7 +159,7 @@ describe('the unmodified @clickhouse/client', () => {
           use_multipart_params_auto: true,
         },
       ),
-    ).toEqual([{ n: '50000', names: '5000' }]);
+    ).toEqual([{ n: 50_000, names: 5000 }]);
   });
 
   test('gets errors with code and type, also in the middle of a result', async () => {
