@@ -16,12 +16,19 @@ import { untilTold, type Sent } from './until-told.js';
 /** Runs every service of the pipeline until the signal aborts; rejects when one ends by itself. */
 export type RunServices = (config: Config, signal: AbortSignal) => Promise<void>;
 
-export interface StackRun {
+/** Where stories are told. */
+export interface StackAddress {
   readonly config: Config;
-  readonly runServices: RunServices;
   readonly signal: AbortSignal;
+}
+
+/** How stories are told. */
+export interface Telling {
+  readonly runServices: RunServices;
   /** Of the topics whose number of partitions is free. With 1, positions are those of the pure core. */
   readonly partitions?: number;
+  /** Bounds of the services, where other ones than configured are wanted. */
+  readonly limits?: Partial<Config['limits']>;
   /** Cuts what is sent into parts, with whatever shall happen in between. By default all is sent at once. */
   readonly pace?: (records: readonly ScenarioRecord[]) => AsyncIterable<readonly ScenarioRecord[]>;
 }
@@ -34,8 +41,8 @@ const STREAMS = TOPIC_STREAMS.filter((stream): stream is Stream => TOPICS[stream
 
 type Encoders = ReadonlyMap<TopicStream, ValueEncoder<TopicRecord[TopicStream]>>;
 
-/** What all stories of a run share. */
-interface Stage extends StackRun {
+/** What the stories told at one time share. */
+interface Stage extends StackAddress, Telling {
   readonly encoders: Encoders;
   readonly topics: TopicsOfStories;
   readonly databases: DatabasesOfStories;
@@ -45,38 +52,72 @@ interface Stage extends StackRun {
  * Sends stories through throw-away topics, the services, and a throw-away database, and asks that. Outcomes come in the
  * order of the stories.
  */
-export async function* outcomesOf(scenarios: readonly Scenario[], run: StackRun): AsyncGenerator<Outcome> {
-  const stage = await stageOf(scenarios.length, run);
-  const running: Promise<Outcome>[] = [];
-  const start = (index: number): void => {
-    const scenario = scenarios[index];
-    if (scenario === undefined) return;
-    const outcome = tell(scenario, index, stage);
-    outcome.catch(() => undefined); // Awaited below, in its turn.
-    running.push(outcome);
-  };
+export async function* outcomesOf(
+  scenarios: readonly Scenario[],
+  run: StackAddress & Telling,
+): AsyncGenerator<Outcome> {
+  const engine = await StackEngine.open(run);
   try {
-    for (let i = 0; i < STORIES_AT_ONCE; i += 1) start(i);
-    for (let i = 0; i < scenarios.length; i += 1) {
-      yield await (running[i] as Promise<Outcome>);
-      start(i + STORIES_AT_ONCE);
-    }
+    yield* engine.outcomesOf(scenarios, run);
   } finally {
-    await Promise.allSettled(running);
-    await Promise.all([stage.topics.close(), stage.databases.close()]);
+    await engine.close();
   }
 }
 
-async function stageOf(stories: number, run: StackRun): Promise<Stage> {
-  const { kafka, clickhouse, schemaRegistryUrl } = run.config;
-  const ids = await deploySubjects(schemaRegistryUrl, { prefix: kafka.topicPrefix });
-  const name = `story_${randomBytes(4).toString('hex')}`;
-  return {
-    ...run,
-    encoders: new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])])),
-    topics: new TopicsOfStories(kafka, { name, stories, partitions: run.partitions ?? 1 }),
-    databases: new DatabasesOfStories(clickhouse, name),
-  };
+/** Keeps its databases from one lot of stories to the next. */
+export class StackEngine {
+  readonly #address: StackAddress;
+  readonly #encoders: Encoders;
+  readonly #name: string;
+  readonly #databases: DatabasesOfStories;
+  #lots = 0;
+
+  static async open(address: StackAddress): Promise<StackEngine> {
+    const { kafka, schemaRegistryUrl } = address.config;
+    const ids = await deploySubjects(schemaRegistryUrl, { prefix: kafka.topicPrefix });
+    return new StackEngine(
+      address,
+      new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])])),
+    );
+  }
+
+  private constructor(address: StackAddress, encoders: Encoders) {
+    this.#address = address;
+    this.#encoders = encoders;
+    this.#name = `story_${randomBytes(4).toString('hex')}`;
+    this.#databases = new DatabasesOfStories(address.config.clickhouse, this.#name);
+  }
+
+  /** Tells some stories at once, each in topics and a database of its own. */
+  async *outcomesOf(scenarios: readonly Scenario[], telling: Telling): AsyncGenerator<Outcome> {
+    const { kafka } = this.#address.config;
+    const run = { name: `${this.#name}_${this.#lots}`, stories: scenarios.length, partitions: telling.partitions ?? 1 };
+    this.#lots += 1;
+    const topics = new TopicsOfStories(kafka, run);
+    const stage = { ...this.#address, ...telling, encoders: this.#encoders, databases: this.#databases, topics };
+    const running: Promise<Outcome>[] = [];
+    const start = (index: number): void => {
+      const scenario = scenarios[index];
+      if (scenario === undefined) return;
+      const outcome = tell(scenario, index, stage);
+      outcome.catch(() => undefined); // Awaited below, in its turn.
+      running.push(outcome);
+    };
+    try {
+      for (let i = 0; i < STORIES_AT_ONCE; i += 1) start(i);
+      for (let i = 0; i < scenarios.length; i += 1) {
+        yield await (running[i] as Promise<Outcome>);
+        start(i + STORIES_AT_ONCE);
+      }
+    } finally {
+      await Promise.allSettled(running);
+      await topics.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#databases.close();
+  }
 }
 
 async function tell(scenario: Scenario, index: number, stage: Stage): Promise<Outcome> {
@@ -86,7 +127,7 @@ async function tell(scenario: Scenario, index: number, stage: Stage): Promise<Ou
     ...stage.config,
     kafka: { ...kafka, topicPrefix: topics.prefix },
     clickhouse: { ...clickhouse, database: database.database },
-    limits: { ...limits, ...LIMITS },
+    limits: { ...limits, ...LIMITS, ...stage.limits },
   };
   const ended = new AbortController();
   const signal = AbortSignal.any([stage.signal, ended.signal]);

@@ -1,10 +1,11 @@
 import { seededRandom } from '../../services/demo/random.js';
+import type { StackEngine } from '../../services/scenario/stack-engine.js';
 import { elapsedMs } from '../../services/shared/clock.js';
 import type { FuzzOptions } from './arguments.js';
 import { scenarioOf, type Case, type Difference } from './case.js';
 import { killedProcesses } from './killed-processes.js';
 import { questionsOf } from './questions.js';
-import { runCases, type Found, type Setting, type Stack } from './run-cases.js';
+import { runCases, type Found, type Setting } from './run-cases.js';
 import { sagaOf } from './saga.js';
 import { scenarioText } from './scenario-text.js';
 import { shrink } from './shrink.js';
@@ -18,7 +19,8 @@ export interface FuzzReport {
 }
 
 export interface FuzzContext {
-  readonly stack: Stack;
+  readonly engine: StackEngine;
+  readonly signal: AbortSignal;
   /** Scenario files, and nothing else. */
   readonly print: (text: string) => void;
   readonly say: (sentence: string) => void;
@@ -41,19 +43,19 @@ export function caseOf(seed: string, number: number, moments: number): Case {
 /** Tells random stories to the stack and compares; shrinks and prints what differs. */
 export async function fuzz(options: FuzzOptions, context: FuzzContext): Promise<FuzzReport> {
   const { stories, seed, first, moments, kill } = options;
-  const { say, stack } = context;
+  const { say, engine, signal } = context;
   const differing: Found[] = [];
   const startMs = elapsedMs();
   let questions = 0;
   let told = 0;
-  for (let from = first; from < first + stories && !stack.signal.aborted;) {
+  for (let from = first; from < first + stories && !signal.aborted;) {
     const count = Math.min(kill ? STORIES_A_SAGA : STORIES_A_RUN, first + stories - from);
     const cases = Array.from({ length: count }, (_, i) => caseOf(seed, from + i, moments));
     const setting = settingOf(options, from);
     const run = kill ? [sagaOf(`stories ${from} to ${from + count - 1} of ${seed}`, cases)] : cases;
     const random = seededRandom(`run ${seed}/${from}`);
     const services = kill ? killedProcesses(random, say) : null;
-    for await (const found of runCases(run, setting, { stack, random, ...(services ? { run: services } : {}) })) {
+    for await (const found of runCases(run, setting, { engine, random, ...(services ? { run: services } : {}) })) {
       questions += found.tested.questions.length;
       if (found.differences.length === 0) continue;
       differing.push(found);
@@ -86,7 +88,7 @@ async function printShrunk(
   { tested, differences }: Found,
   setting: Setting,
   { seed, kill }: FuzzOptions,
-  { stack, say, print }: FuzzContext,
+  { engine, say, print }: FuzzContext,
 ): Promise<void> {
   const [difference] = differences as [Difference];
   const one = { ...tested, questions: [difference.question] };
@@ -98,7 +100,7 @@ async function printShrunk(
     for (let attempt = 0; attempt < (kill ? KILL_ATTEMPTS : 1); attempt += 1) {
       let i = 0;
       const services = kill ? killedProcesses(random, () => undefined) : null;
-      for await (const found of runCases(cases, setting, { stack, random, ...(services ? { run: services } : {}) })) {
+      for await (const found of runCases(cases, setting, { engine, random, ...(services ? { run: services } : {}) })) {
         tries += 1;
         const [again] = found.differences;
         if (again !== undefined && !differs.includes(true)) last = again;

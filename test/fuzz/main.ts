@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { configWithStack } from '../../services/cli/stack-config.js';
 import type { CliContext } from '../../services/cli/context.js';
 import { EXIT } from '../../services/cli/exit.js';
+import { StackEngine } from '../../services/scenario/stack-engine.js';
 import { fuzzOptions, USAGE } from './arguments.js';
 import { fuzz } from './fuzz.js';
 
@@ -35,16 +36,15 @@ async function main(): Promise<number> {
   };
   const config = await configWithStack(context);
   say(`seed ${options.seed}`);
-  const report = await fuzz(options, {
-    stack: { config, signal: ending.signal },
-    say,
-    print: (text) => {
-      process.stdout.write(text);
-    },
-  });
+  const { signal } = ending;
+  const engine = await StackEngine.open({ config, signal });
+  const print = (text: string): void => {
+    process.stdout.write(text);
+  };
+  const report = await fuzz(options, { engine, signal, say, print }).finally(() => engine.close());
   const { stories, questions, differing } = report;
   say(`${stories} stories, ${questions} answers compared, ${differing.length} stories differ (seed ${options.seed})`);
-  if (ending.signal.aborted) return EXIT.interrupted;
+  if (signal.aborted) return EXIT.interrupted;
   return differing.length > 0 ? EXIT.findings : EXIT.ok;
 }
 

@@ -1,8 +1,7 @@
 import type { Random } from '../../services/demo/random.js';
 import { runServices } from '../../services/scenario/services.js';
-import { outcomesOf, type RunServices, type StackRun } from '../../services/scenario/stack-engine.js';
+import type { RunServices, StackEngine, Telling } from '../../services/scenario/stack-engine.js';
 import type { ScenarioRecord } from '../../services/scenario/scenario.js';
-import type { Config } from '../../services/shared/config.js';
 import { coreAnswers, differences, scenarioOf, type Case, type Difference } from './case.js';
 
 /** How stories are run; all stories of one run alike. */
@@ -15,11 +14,6 @@ export interface Setting {
   readonly inParts: boolean;
 }
 
-export interface Stack {
-  readonly config: Config;
-  readonly signal: AbortSignal;
-}
-
 /** What was found of one case. */
 export interface Found {
   readonly tested: Case;
@@ -30,21 +24,22 @@ export interface Found {
 export async function* runCases(
   cases: readonly Case[],
   setting: Setting,
-  { stack, random, run = inThisProcess }: { stack: Stack; random: Random; run?: (setting: Setting) => RunServices },
+  {
+    engine,
+    random,
+    run = inThisProcess,
+  }: { engine: StackEngine; random: Random; run?: (setting: Setting) => RunServices },
 ): AsyncGenerator<Found> {
   const scenarios = cases.map(scenarioOf);
-  const { config, signal } = stack;
-  const { limits } = config;
   const { partitions, rowsMax, inParts } = setting;
-  const engine: StackRun = {
-    config: { ...config, limits: { ...limits, batchRowsMax: rowsMax, sweepRowsMax: rowsMax } },
+  const telling: Telling = {
     runServices: run(setting),
-    signal,
     partitions,
+    limits: { batchRowsMax: rowsMax, sweepRowsMax: rowsMax },
     ...(inParts ? { pace: (records) => parts(records, random) } : {}),
   };
   let i = 0;
-  for await (const { checks } of outcomesOf(scenarios, engine)) {
+  for await (const { checks } of engine.outcomesOf(scenarios, telling)) {
     const scenario = scenarios[i] as (typeof scenarios)[number];
     const actual = checks.map((check) => check.actual);
     const expected = coreAnswers(scenario, partitions);
