@@ -13,6 +13,8 @@ export interface TestEndpoints {
   brokers: string;
   registryUrl: string;
   clickhouseUrl: string;
+  clickhouseUser: string;
+  clickhousePassword: string;
 }
 
 declare module 'vitest' {
@@ -42,6 +44,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     brokers: endpoints.kafka.address,
     registryUrl: endpoints.registry.address,
     clickhouseUrl: endpoints.clickhouse.address,
+    clickhouseUser: process.env['CLICKHOUSE_USER'] ?? 'default',
+    clickhousePassword: process.env['CLICKHOUSE_PASSWORD'] ?? '',
   });
   // Test processes inherit it: programs that tests start find the servers as they would anywhere.
   const before = { ...process.env };

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateAll } from '../../services/cli/stack-contents.js';
 import { trailLine } from '../../services/cli/trail-file.js';
 import { generateTraffic } from '../../services/demo/traffic.js';
@@ -14,6 +14,7 @@ import { loadConfig, type Config } from '../../services/shared/config.js';
 import { createAdmin } from '../../services/shared/kafka/admin.js';
 import { deleteTopics } from '../../services/shared/kafka/deploy-topics.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { serverEnv } from './servers.fixture.js';
 
 /** The command as it is installed: built, in a process of its own. */
 const bin = join(packageRoot(), 'bin', 'backtrail.js');
@@ -25,13 +26,10 @@ let config: Config;
 
 beforeAll(() => {
   if (!existsSync(join(packageRoot(), 'dist'))) throw new Error('dist/ is missing: run `npm run build` first');
-  const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
   env = {
     PATH: process.env['PATH'] ?? '',
     BACKTRAIL_HOME: folder,
-    KAFKA_BROKERS: brokers,
-    SCHEMA_REGISTRY_URL: registryUrl,
-    CLICKHOUSE_URL: clickhouseUrl,
+    ...serverEnv(),
     CLICKHOUSE_DATABASE: name,
     TOPIC_PREFIX: `${name}.`,
   };

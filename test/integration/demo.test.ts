@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkTruth } from '../../services/cli/check-truth.js';
 import type { CliContext } from '../../services/cli/context.js';
 import { EXIT, exitCodeOf } from '../../services/cli/exit.js';
@@ -20,6 +20,7 @@ import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, trailSettings, type Config } from '../../services/shared/config.js';
 import type { Question } from '../../services/shared/core/question.js';
 import { deleteTopics } from '../../services/shared/kafka/deploy-topics.js';
+import { serverEnv } from './servers.fixture.js';
 
 /** The whole pipeline, in topics and a database of its own, as a person uses it. */
 const name = `demo_${randomBytes(4).toString('hex')}`;
@@ -31,12 +32,9 @@ let database: ClickHouse;
 let services: Promise<void>;
 
 beforeAll(async () => {
-  const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
   env = {
     BACKTRAIL_HOME: folder,
-    KAFKA_BROKERS: brokers,
-    SCHEMA_REGISTRY_URL: registryUrl,
-    CLICKHOUSE_URL: clickhouseUrl,
+    ...serverEnv(),
     CLICKHOUSE_DATABASE: name,
     TOPIC_PREFIX: `${name}.`,
   };

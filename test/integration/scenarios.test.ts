@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as core from '../../services/scenario/core-engine.js';
 import { readScenarios } from '../../services/scenario/read.js';
 import type { Outcome } from '../../services/scenario/scenario.js';
@@ -8,6 +8,7 @@ import { runServices } from '../../services/scenario/services.js';
 import * as stack from '../../services/scenario/stack-engine.js';
 import { loadConfig } from '../../services/shared/config.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { serverEnv } from './servers.fixture.js';
 
 const folder = join(packageRoot(), 'test', 'scenarios');
 const files = readdirSync(folder)
@@ -17,11 +18,8 @@ const files = readdirSync(folder)
 
 describe('stories on the real stack', () => {
   it('have the answers that they expect, and in every field those of the pure core', { timeout: 900_000 }, async () => {
-    const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
     const config = loadConfig({
-      KAFKA_BROKERS: brokers,
-      SCHEMA_REGISTRY_URL: registryUrl,
-      CLICKHOUSE_URL: clickhouseUrl,
+      ...serverEnv(),
     });
     const scenarios = await readScenarios(files);
     const expected: Outcome[] = [];

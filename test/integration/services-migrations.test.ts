@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { dropDatabase, migrate, readMigrations } from '../../services/shared/clickhouse/migrate.js';
 
+const endpoints = inject('endpoints');
 const config = {
-  url: inject('endpoints').clickhouseUrl,
-  user: 'default',
-  password: '',
+  url: endpoints.clickhouseUrl,
+  user: endpoints.clickhouseUser,
+  password: endpoints.clickhousePassword,
   database: `t${randomBytes(5).toString('hex')}`,
 };
 let database: ClickHouse;

@@ -19,6 +19,7 @@ import { createProducer, type BatchProducer, type OutgoingRecord } from '../../s
 import { createLog } from '../../services/shared/log.js';
 import type { Definition } from '../../services/shared/runtime/definition.js';
 import { runService } from '../../services/shared/runtime/service.js';
+import { serverEnv } from './servers.fixture.js';
 
 export const DEFINITIONS = {
   releases: release,
@@ -50,12 +51,10 @@ export class TestNetwork {
   ) {}
 
   static async create(overrides: Readonly<Record<string, string>> = {}): Promise<TestNetwork> {
-    const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
+    const { clickhouseUrl } = inject('endpoints');
     const name = `t${randomBytes(5).toString('hex')}`;
     const env = {
-      KAFKA_BROKERS: brokers,
-      SCHEMA_REGISTRY_URL: registryUrl,
-      CLICKHOUSE_URL: clickhouseUrl,
+      ...serverEnv(),
       CLICKHOUSE_DATABASE: name,
       TOPIC_PREFIX: `${name}.`,
       IDLE_CHECK_MS: '100',

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { coreEngine } from '../../services/scenario/core-engine.js';
 import type { Scenario } from '../../services/scenario/scenario.js';
 import { asker } from '../../services/shared/clickhouse/ask/ask.js';
@@ -9,6 +9,7 @@ import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.
 import { loadConfig, type Config } from '../../services/shared/config.js';
 import type { Question } from '../../services/shared/core/question.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { serverEnv } from './servers.fixture.js';
 import { applyRecords, emptyTables, readStory, recordsOfStory } from './story-tables.fixture.js';
 
 const STORIES = readdirSync(join(packageRoot(), 'test', 'scenarios'))
@@ -22,11 +23,8 @@ let config: Config;
 let database: ClickHouse;
 
 beforeAll(async () => {
-  const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
   config = loadConfig({
-    KAFKA_BROKERS: brokers,
-    SCHEMA_REGISTRY_URL: registryUrl,
-    CLICKHOUSE_URL: clickhouseUrl,
+    ...serverEnv(),
     CLICKHOUSE_DATABASE: `views_test_${process.pid}`,
   });
   await migrate(config.clickhouse);

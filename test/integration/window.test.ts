@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { greatestAppendTime } from '../../services/shared/clickhouse/ask/ask.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.js';
@@ -10,6 +10,7 @@ import { windowsOf } from '../../services/shared/core/windows.js';
 import { correlate } from '../../services/window/correlate.js';
 import { agentRows, digestOf, incidentRow, windowRow, type Said } from '../../services/window/to-row.js';
 import { reportOf } from '../unit/window/report-of.fixture.js';
+import { serverEnv } from './servers.fixture.js';
 import { applyRecords, emptyTables, recordsOfStory } from './story-tables.fixture.js';
 
 const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
@@ -26,11 +27,8 @@ let config: Config;
 let database: ClickHouse;
 
 beforeAll(async () => {
-  const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
   config = loadConfig({
-    KAFKA_BROKERS: brokers,
-    SCHEMA_REGISTRY_URL: registryUrl,
-    CLICKHOUSE_URL: clickhouseUrl,
+    ...serverEnv(),
     CLICKHOUSE_DATABASE: `window_test_${process.pid}`,
   });
   await migrate(config.clickhouse);
