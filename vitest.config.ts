@@ -1,14 +1,24 @@
 import { defineConfig } from 'vitest/config';
 
+export const SHARED = {
+  pool: 'forks', // chDB crashes in worker threads
+  testTimeout: 60_000,
+  hookTimeout: 180_000,
+} as const;
+
+/** Also run by test/containers.config.ts, against servers in containers. */
+export const STACK_TESTS = {
+  include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts'],
+  exclude: ['test/integration/embedded*.test.ts'],
+};
+
 /**
  * Three groups, run one after the other. Only `stack` pays for the servers it shares (test/stack.ts), and only when one of
  * its tests is run; `embedded` is about the stack itself and starts its own.
  */
 export default defineConfig({
   test: {
-    pool: 'forks', // chDB crashes in worker threads
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    ...SHARED,
     projects: [
       {
         extends: true,
@@ -23,8 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'stack',
-          include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts'],
-          exclude: ['test/integration/embedded*.test.ts'],
+          ...STACK_TESTS,
           globalSetup: ['test/stack.ts'],
           sequence: { groupOrder: 1 },
         },

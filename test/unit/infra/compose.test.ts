@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { DEFAULT_PORTS, type PartName } from '../../../infra/embedded/ports.js';
 import { SERVICES } from '../../../services/cli/stack-contents.js';
 import { loadConfig } from '../../../services/shared/config.js';
 import { packageRoot } from '../../../services/shared/package-root.js';
@@ -72,6 +73,23 @@ describe('docker-compose.yml', () => {
       expect(volume).toBe(name);
       expect(`${path ?? ''}/`.startsWith(`${mount ?? 'nowhere'}/`), name).toBe(true);
     }
+  });
+
+  it('publishes the usual ports unless variables choose others, which Kafka then advertises', () => {
+    const published = Object.fromEntries(
+      Object.entries(DEFAULT_PORTS).map(([name]) => [name, services[name]?.ports?.[0]?.replace(/:\d+$/, '')]),
+    );
+    const variable = (name: PartName) => `\${BACKTRAIL_${name.toUpperCase()}_PORT:-${DEFAULT_PORTS[name]}}`;
+    expect(published).toEqual({
+      kafka: `127.0.0.1:${variable('kafka')}`,
+      registry: `127.0.0.1:${variable('registry')}`,
+      clickhouse: `127.0.0.1:${variable('clickhouse')}`,
+    });
+    expect(services['kafka']?.environment?.['KAFKA_ADVERTISED_LISTENERS']).toContain(
+      `HOST://127.0.0.1:${variable('kafka')}`,
+    );
+    // The check runs in the container, where what HOST advertises is nobody's port.
+    expect(services['kafka']?.healthcheck?.test).toContain('kafka:19092');
   });
 
   it('asks ClickHouse by its name: while a first start prepares, it answers on 127.0.0.1 only, to nobody else', () => {
