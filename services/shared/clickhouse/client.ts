@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 
 import { ClickHouseError, createClient } from '@clickhouse/client';
 
@@ -87,7 +88,7 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
         const query = `INSERT INTO ${table} (${names}) SETTINGS ${INSERT_SETTINGS} FORMAT Native`;
         const { stream } = await client.exec({ query, values: Readable.from(blocks, { objectMode: false }) });
         // Nothing comes; read to its end the socket can be used again.
-        for await (const _chunk of stream);
+        await finished(stream.resume());
       });
     },
 

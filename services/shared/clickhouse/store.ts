@@ -1,6 +1,7 @@
 import type { Sweep } from '../core/histories.js';
 import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError, BacktrailError } from '../errors.js';
+import type { EncodedRows } from '../runtime/accept.js';
 import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
@@ -46,6 +47,8 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
     async insert(table, rows) {
       for (let i = 0; i < rows.length; i += rowsMax) await insertOrHalve(database, table, rows.slice(i, i + rowsMax));
     },
+
+    insertEncoded: (table, blocks) => insertBlocks(database, table, blocks),
 
     async facts<S extends Stream>(stream: S, scope: Scope) {
       const found = new Map<string, Fact<RecordOf[S]>>();
@@ -181,6 +184,24 @@ function chunksOf(ids: readonly string[]): string[][] {
     room -= bytes;
   }
   return chunks;
+}
+
+/** Each block is small enough for a server that has any room at all. */
+async function insertBlocks(database: ClickHouse, table: string, blocks: readonly EncodedRows[]): Promise<void> {
+  const [first] = blocks;
+  if (first === undefined) return;
+  try {
+    await database.insertNative(
+      table,
+      first.columns,
+      blocks.map(({ bytes }) => bytes),
+    );
+  } catch (cause) {
+    const error = asBacktrailError(cause);
+    if (error.outcome !== 'split') throw error;
+    if (blocks.length === 1) throw new BacktrailError('CLICKHOUSE_BUSY', error.message, { cause });
+    for (const block of blocks) await insertBlocks(database, table, [block]);
+  }
 }
 
 async function insertOrHalve(database: ClickHouse, table: string, rows: readonly object[]): Promise<void> {

@@ -8,10 +8,10 @@ export interface Refusal {
   readonly reason: string;
 }
 
-const ID_BYTES_MAX = 512;
+export const ID_BYTES_MAX = 512;
 const AMOUNT_MAX = 2n ** 256n - 1n;
 const AMOUNT_DIGITS_MAX = 78;
-const EARLIEST_MICROS = Date.UTC(2020, 0, 1) * MICROS_PER_MS;
+export const EARLIEST_MICROS = Date.UTC(2020, 0, 1) * MICROS_PER_MS;
 /** Before this, in 1827, the Avro reader loses the sign of a long. */
 const FAR_PAST_MICROS = -(2 ** 52);
 const encoder = new TextEncoder();

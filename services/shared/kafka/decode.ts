@@ -26,6 +26,8 @@ export interface ValueDecoder<T> {
   prepare(values: Iterable<Buffer | null>): Promise<void>;
   /** Synchronous; to be preceded by a `prepare` that saw this value. The record shares no memory with the value. */
   decode(value: Buffer | null): Decoded<T>;
+  /** Whether the writer of the value had our own schema: its bytes then lie as that says. After a `prepare`, too. */
+  isOurs(value: Buffer | null): boolean;
 }
 
 const FAULTS: Record<WireFault, string> = {
@@ -34,7 +36,7 @@ const FAULTS: Record<WireFault, string> = {
   NOT_AVRO: `the value ends before the schema id: it has fewer than ${HEADER_BYTES} bytes`,
 };
 
-type Entry = { readonly reader: Reader } | { readonly unusable: string };
+type Entry = { readonly reader: Reader; readonly isOurs: boolean } | { readonly unusable: string };
 
 export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSource): ValueDecoder<TopicRecord[S]> {
   const schema = schemaOf(stream);
@@ -75,12 +77,18 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
       if ('unusable' in entry) return { refused: { code: 'SCHEMA_INCOMPATIBLE', reason: entry.unusable } };
       return read(entry.reader, value, id) as Decoded<TopicRecord[S]>;
     },
+
+    isOurs(value) {
+      const id = schemaIdOf(value);
+      const entry = typeof id === 'number' ? known.get(id) : undefined;
+      return entry !== undefined && 'reader' in entry && entry.isOurs;
+    },
   };
 }
 
 function entryFor(schema: AvroRecordSchema, ours: avro.Type, writer: avro.Type): Entry {
   try {
-    return { reader: readerFor(schema, ours, writer) };
+    return { reader: readerFor(schema, ours, writer), isOurs: ours.equals(writer) };
   } catch (error) {
     if (error instanceof SchemaIncompatibleError) return { unusable: error.message };
     throw error;

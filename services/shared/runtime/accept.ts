@@ -8,6 +8,26 @@ import type { Batch, LogRecord } from './ports.js';
 export interface Decoder<T> {
   prepare(values: Iterable<Buffer | null>): Promise<void>;
   decode(value: Buffer | null): { ok: T } | { refused: { code: ErrorCode; reason: string } } | { wait: string };
+  /** Whether the value was written with our own schema, so that its bytes lie as that says. */
+  isOurs?(value: Buffer | null): boolean;
+}
+
+/**
+ * Makes rows of records as the log has them, without making records first. What it does not take goes the ordinary way,
+ * and both ways lead to the same row.
+ */
+export interface Transcoder {
+  /** Adds the row of a record written with our schema; false when only a closer look can tell what it is. */
+  add(record: LogRecord, partition: number): boolean;
+  /** The rows since the last call, or null when there is none. */
+  take(): EncodedRows | null;
+}
+
+/** Rows in ClickHouse's Native format. */
+export interface EncodedRows {
+  readonly columns: readonly string[];
+  readonly rowCount: number;
+  readonly bytes: Buffer;
 }
 
 /** A record that can never be processed, with the reason. */
@@ -19,6 +39,8 @@ export interface Refused {
 
 export interface Accepted<S extends Stream> {
   readonly facts: readonly Fact<RecordOf[S]>[];
+  /** Rows of the facts that are not listed, as they need no closer look. */
+  readonly encoded: EncodedRows | null;
   readonly refused: readonly Refused[];
   /** Dead letters since the last fact, those before this batch included. */
   readonly refusedRun: number;
@@ -31,6 +53,7 @@ export interface Acceptor<S extends Stream> {
   readonly stream: S;
   readonly decoder: Decoder<RecordOf[S]>;
   readonly patience: Patience;
+  readonly transcoder?: Transcoder | undefined;
 }
 
 /**
@@ -38,7 +61,7 @@ export interface Acceptor<S extends Stream> {
  * the schema of a record cannot be had; nothing has been written then.
  */
 export async function accept<S extends Stream>(
-  { stream, decoder, patience }: Acceptor<S>,
+  { stream, decoder, patience, transcoder }: Acceptor<S>,
   batch: Batch,
   refusedBefore: number,
 ): Promise<Accepted<S>> {
@@ -46,7 +69,12 @@ export async function accept<S extends Stream>(
   const facts: Fact<RecordOf[S]>[] = [];
   const refused: Refused[] = [];
   let refusedRun = refusedBefore;
+  transcoder?.take(); // What a batch left behind that was not read to its end.
   for (const record of batch.records) {
+    if (transcoder !== undefined && decoder.isOurs?.(record.value) && transcoder.add(record, batch.partition)) {
+      refusedRun = 0;
+      continue;
+    }
     const judged = judge(stream, decoder, batch, record);
     const outcome = 'wait' in judged ? await givenUp(patience, record, batch, judged.wait) : judged;
     if ('code' in outcome) {
@@ -57,7 +85,7 @@ export async function accept<S extends Stream>(
       refusedRun = 0;
     }
   }
-  return { facts, refused, refusedRun };
+  return { facts, encoded: transcoder?.take() ?? null, refused, refusedRun };
 }
 
 function judge<S extends Stream>(

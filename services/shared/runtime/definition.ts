@@ -1,5 +1,6 @@
 import type { ReleaseLog } from '../core/release-log.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
+import type { Transcoder } from './accept.js';
 import type { Scope, Store } from './store.js';
 
 /** Release records as far as this instance knows them. */
@@ -30,6 +31,8 @@ export interface Definition<S extends Stream = Stream> {
   readonly attributed?: {
     readonly table: string;
     row(fact: Fact<RecordOf[S]>, releases: ReleaseKnowledge): Row;
+    /** The same rows, made of bytes. */
+    transcoder(releases: ReleaseKnowledge): Transcoder;
   };
   /** What the records refer to; written before anything is looked for, so that one of two sides sees the other. */
   readonly references?: { readonly table: string; rows(facts: readonly Fact<RecordOf[S]>[]): readonly object[] };

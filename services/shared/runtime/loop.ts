@@ -53,7 +53,7 @@ export async function readBatch<S extends Stream>(batch: Batch, parts: LoopParts
   const rows = facts.map((fact) => attributed?.row(fact, parts.releases) ?? parts.toFactRow(fact));
   const gaps = gapsIn(batch, state.readOffset);
   timed('read');
-  return { batch, state, accepted, rows, gaps, rowCount: rows.length };
+  return { batch, state, accepted, rows, gaps, rowCount: rows.length + (accepted.encoded?.rowCount ?? 0) };
 }
 
 /** What was read counts as read: the next batch of the partition goes on from here. */
@@ -78,6 +78,10 @@ export async function writeBatches<S extends Stream>(
   });
   await setAside(each, { store, producer: parts.producer, topic: parts.topics.deadLetters });
   const table = definition.attributed?.table ?? parts.factTable;
+  await store.insertEncoded(
+    table,
+    read.flatMap(({ accepted }) => accepted.encoded ?? []),
+  );
   await store.insert(
     table,
     read.flatMap(({ rows }) => rows),
@@ -104,17 +108,17 @@ export async function commitBatches<S extends Stream>(
     return { topic, partition, nextOffset, metadata: sweptTo.toString() };
   });
   if (commits.length > 0) await consumer.commit(commits);
-  for (const { batch, state, accepted, rows, gaps } of ours) {
+  for (const { batch, state, accepted, rowCount, gaps } of ours) {
     state.nextOffset = batch.nextOffset > state.nextOffset ? batch.nextOffset : state.nextOffset;
     state.appliedUntilMs = batch.records.reduce(
       (ms, record) => Math.max(ms, record.appendedAtMs),
       state.appliedUntilMs,
     );
     state.changed = true;
-    metrics.records.inc({ topic: batch.topic, fate: 'fact' }, rows.length);
+    metrics.records.inc({ topic: batch.topic, fate: 'fact' }, rowCount);
     metrics.records.inc({ topic: batch.topic, fate: 'dead_letter' }, accepted.refused.length);
     metrics.gapOffsets.inc({ topic: batch.topic }, sizeOf(gaps));
-    metrics.rows.inc({ table: definition.attributed?.table ?? factTable }, rows.length);
+    metrics.rows.inc({ table: definition.attributed?.table ?? factTable }, rowCount);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Sweep } from '../core/histories.js';
+import type { EncodedRows } from './accept.js';
 import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
 import type { PaymentReads } from './payment-reads.js';
 import type { LeftAt } from './settled.js';
@@ -28,6 +29,7 @@ export interface SweepRange {
 /** What a service needs of the database. Writes are durable when they resolve, and reads see every write before them. */
 export interface Store {
   insert(table: string, rows: readonly object[]): Promise<void>;
+  insertEncoded(table: string, blocks: readonly EncodedRows[]): Promise<void>;
   /**
    * Every copy of every record of the subjects that the scope names, and every copy of their events, wherever it is:
    * enough to say which copies count.
