@@ -98,6 +98,20 @@ AS SELECT service, topic, partition, next_offset, applied_until, release_offset,
 FROM progress_rows FINAL
 COMMENT 'How far each service has come in each partition.';
 
+CREATE VIEW IF NOT EXISTS horizon
+(
+  `complete_until` DateTime64(3, 'UTC') COMMENT 'An answer as known at a K up to here is final: everything appended up to then is applied, in every partition of every input topic. 1970 while a service has not told.',
+  `applied_until` DateTime64(3, 'UTC') COMMENT 'Greatest append time applied so far: behind complete_until answers may still change.',
+  `silent` Array(String) COMMENT 'Services that have not told how far they have come.'
+)
+AS SELECT
+  if(empty(silent), min(p.complete_until), toDateTime64(0, 3, 'UTC')) AS complete_until,
+  max(p.applied_until) AS applied_until,
+  arrayFilter(one -> NOT has(groupUniqArray(p.service), one), ['release', 'inference', 'proof', 'agent', 'payment']) AS silent
+FROM progress AS p
+WHERE p.service IN ('release', 'inference', 'proof', 'agent', 'payment')
+COMMENT 'Up to when answers are final.';
+
 CREATE TABLE IF NOT EXISTS payment_refs
 (
   `kind` LowCardinality(String) COMMENT 'inference: an allocation names the inference. session: the payment covers the inferences of a session.',
