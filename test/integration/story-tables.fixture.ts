@@ -54,6 +54,8 @@ export async function applyRecords(database: ClickHouse, records: Records): Prom
     records.inferences.map((fact) => attributed.row(fact, { log, nextOffset: log.nextOffset })),
   );
   await tellCopiesApart(database);
+  const { references } = payment;
+  if (references !== undefined) await store.insert(references.table, references.rows(records.payments));
   const ids = (facts: readonly { readonly record: object }[], field: string): string[] => [
     ...new Set(facts.map(({ record }) => (record as Record<string, string>)[field] ?? '')),
   ];
@@ -72,12 +74,17 @@ async function tellCopiesApart(database: ClickHouse): Promise<void> {
     for await (const facts of clickHouseCopies(database).sharing(stream, [SPAN])) {
       await database.insert(
         'copy_rows',
-        tellApart(facts).map(({ fact: { position }, finding, copies }) => ({
+        tellApart(facts).map(({ fact: { record, position }, finding, of, copies }) => ({
           stream,
           partition: position.partition,
           offset: String(position.offset),
+          appended_at: position.appendedAtMs,
+          event_id: record.event_id,
+          subject_id: record.subject_id,
           counts: finding === null,
           finding: finding ?? '',
+          of_partition: of.position.partition,
+          of_offset: String(of.position.offset),
           copies,
         })),
       );

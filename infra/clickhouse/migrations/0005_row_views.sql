@@ -13,7 +13,7 @@ COMMENT 'What the release records of each model come to, as known at {known_at}.
 CREATE VIEW IF NOT EXISTS windows_as_of AS
 SELECT
   model_id, a.release AS release, a.activation AS activation, a.from AS from, a.to AS to,
-  isNotNull(a.undone_by) AS undone_by_rollback, a.undone_by AS undone_by, a.restored AS restored, a.flagged AS flagged,
+  toBool(isNotNull(a.undone_by)) AS undone_by_rollback, a.undone_by AS undone_by, a.restored AS restored, a.flagged AS flagged,
   known_at
 FROM model_states_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
 ARRAY JOIN activations AS a
@@ -171,11 +171,11 @@ CREATE VIEW IF NOT EXISTS inference_releases_as_of AS
 SELECT
   i.model_id AS model_id, i.inference_id AS inference_id, i.occurred_at AS occurred_at, i.appended_at AS appended_at,
   i.agent_id AS agent_id, i.release AS release, i.certain AS certain, i.share_bp AS share_bp,
-  i.activation AS activation, i.phase AS phase, f.release != '' AS covered
+  i.activation AS activation, i.phase AS phase, toBool(ifNull(f.release, '') != '') AS covered
 FROM
 (
   SELECT
-    model_id, inference_id, occurred_at, appended_at, agent_id, target_id, status = 'attributed' AS certain, phase,
+    model_id, inference_id, occurred_at, appended_at, agent_id, target_id, toBool(status = 'attributed') AS certain, phase,
     c.release AS release, c.share_bp AS share_bp, c.activation AS activation
   FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
   ARRAY JOIN candidates AS c
@@ -366,10 +366,10 @@ COMMENT 'Everything that was ever said of each payment, a row a revision.';
 CREATE VIEW IF NOT EXISTS payment_parts_as_of AS
 SELECT
   payment_id, state, settled_at, settled_appended_at, refunded, p.inference_id AS inference_id, p.model_id AS model_id,
-  p.occurred_at AS occurred_at, p.amount AS amount
+  p.occurred_at AS occurred_at, p.amount AS amount, asset, network
 FROM
 (
-  SELECT payment_id, state, settled_at, settled_appended_at, refunded, parts
+  SELECT payment_id, state, settled_at, settled_appended_at, refunded, asset, network, parts
   FROM payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
 )
 ARRAY JOIN parts AS p
@@ -385,9 +385,11 @@ CREATE VIEW IF NOT EXISTS payment_parts
   `inference_id` String COMMENT 'The inference the part is for.',
   `model_id` Nullable(String) COMMENT 'Its model; null while no record of it is known.',
   `occurred_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Its event time; null while no record of it is known. UTC.',
-  `amount` UInt256 COMMENT 'The part, in the smallest unit of the asset.'
+  `amount` UInt256 COMMENT 'The part, in the smallest unit of the asset.',
+  `asset` String COMMENT 'The asset paid in.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id.'
 )
-AS SELECT `payment_id`, `state`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `model_id`, `occurred_at`, `amount`
+AS SELECT `payment_id`, `state`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `model_id`, `occurred_at`, `amount`, `asset`, `network`
 FROM payment_parts_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'The parts that payments are split into, as known now.';
 

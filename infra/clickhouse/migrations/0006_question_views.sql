@@ -35,7 +35,8 @@ SELECT
   p.payment_id AS payment_id, assumeNotNull(p.settled_at) AS settled_at,
   assumeNotNull(p.settled_appended_at) AS settled_appended_at, p.refunded AS refunded, p.inference_id AS inference_id,
   p.amount AS amount, r.model_id AS model_id, r.release AS release, r.certain AS certain, r.activation AS activation,
-  r.phase AS phase, r.covered AS covered, ifNull(p.settled_at >= w.to, false) AS late
+  r.phase AS phase, r.covered AS covered, toBool(ifNull(p.settled_at >= w.to, false)) AS late,
+  p.asset AS asset, p.network AS network
 FROM payment_parts_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS p
 INNER JOIN inference_releases_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS r
   ON p.model_id = r.model_id AND p.inference_id = r.inference_id
@@ -58,20 +59,22 @@ CREATE VIEW IF NOT EXISTS settled_work
   `activation` Nullable(UInt32) COMMENT 'The activation it belongs to, or would.',
   `phase` LowCardinality(Nullable(String)) COMMENT 'active, stale, premature or never, when certain.',
   `covered` Bool COMMENT 'Whether a flag covers the inference at this release.',
-  `late` Bool COMMENT 'Whether the payment settled at or after the end of the activation.'
+  `late` Bool COMMENT 'Whether the payment settled at or after the end of the activation.',
+  `asset` String COMMENT 'The asset paid in.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id.'
 )
-AS SELECT `payment_id`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `amount`, `model_id`, `release`, `certain`, `activation`, `phase`, `covered`, `late`
+AS SELECT `payment_id`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `amount`, `model_id`, `release`, `certain`, `activation`, `phase`, `covered`, `late`, `asset`, `network`
 FROM settled_work_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Parts of settled payments, with the release whose work they paid or may have, as known now.';
 
 CREATE VIEW IF NOT EXISTS settled_while_active_as_of AS
 SELECT
   p.payment_id AS payment_id, p.settled_at AS settled_at, p.refunded AS refunded, p.amount AS amount,
-  p.model AS model_id, w.release AS release, w.activation AS activation
+  p.model AS model_id, w.release AS release, w.activation AS activation, p.asset AS asset, p.network AS network
 FROM
 (
   SELECT
-    payment_id, assumeNotNull(settled_at) AS settled_at, refunded, amount,
+    payment_id, assumeNotNull(settled_at) AS settled_at, refunded, amount, asset, network,
     arrayJoin(arrayDistinct(arrayFilter(m -> m IS NOT NULL, arrayPushBack(arrayMap(p -> p.model_id, parts), model_id)))) AS model
   FROM payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
   WHERE settled_at IS NOT NULL
@@ -88,9 +91,11 @@ CREATE VIEW IF NOT EXISTS settled_while_active
   `amount` UInt256 COMMENT 'Amount in the smallest unit of the asset.',
   `model_id` String COMMENT 'The model it is linked to.',
   `release` String COMMENT 'The release that had traffic then.',
-  `activation` UInt32 COMMENT 'The activation it settled in.'
+  `activation` UInt32 COMMENT 'The activation it settled in.',
+  `asset` String COMMENT 'The asset paid in.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id.'
 )
-AS SELECT `payment_id`, `settled_at`, `refunded`, `amount`, `model_id`, `release`, `activation`
+AS SELECT `payment_id`, `settled_at`, `refunded`, `amount`, `model_id`, `release`, `activation`, `asset`, `network`
 FROM settled_while_active_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Payments linked to a model that settled while one of its releases had traffic, as known now.';
 
@@ -103,7 +108,7 @@ WITH parts AS
 )
 SELECT
   p.inference_id AS inference_id, p.amount AS amount,
-  multiIf(r.inference_id = '', 'unattributed', r.certain AND r.covered, 'tainted', r.covered, 'possible', 'clean') AS class
+  multiIf(ifNull(r.inference_id, '') = '', 'unattributed', r.certain AND r.covered, 'tainted', r.covered, 'possible', 'clean') AS class
 FROM parts AS p
 LEFT JOIN
 (
@@ -119,17 +124,16 @@ COMMENT 'The parts of payment {payment_id} with their classes, as known at {know
 
 CREATE VIEW IF NOT EXISTS window_counts_as_of AS
 SELECT
-  model_id, release, assumeNotNull(activation) AS activation,
+  model_id, release, activation,
   countIf(certain AND phase != 'stale') AS active, countIf(certain AND phase = 'stale') AS stale, countIf(NOT certain) AS possible
 FROM
 (
   SELECT
-    model_id, inference_id, occurred_at, appended_at, agent_id, target_id, status = 'attributed' AS certain, phase,
-    c.release AS release, c.share_bp AS share_bp, c.activation AS activation
+    model_id, status = 'attributed' AS certain, phase, c.release AS release, assumeNotNull(c.activation) AS activation
   FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
   ARRAY JOIN candidates AS c
+  WHERE c.activation IS NOT NULL
 )
-WHERE activation IS NOT NULL
 GROUP BY model_id, release, activation
 COMMENT 'Inferences of each activation, counted, as known at {known_at}.';
 
@@ -147,12 +151,16 @@ FROM window_counts_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, '
 COMMENT 'Inferences of each activation, counted, as known now.';
 
 CREATE VIEW IF NOT EXISTS window_proofs_as_of AS
-SELECT
-  i.model_id AS model_id, assumeNotNull(i.release) AS release, assumeNotNull(i.activation) AS activation,
-  ifNull(p.path, '') AS path, if(p.state = '', 'none', p.state) AS state, count() AS inferences
-FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS i
-LEFT JOIN proofs_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS p ON i.inference_id = p.inference_id
-WHERE i.status = 'attributed' AND i.activation IS NOT NULL
+SELECT model_id, release, activation, path, state, count() AS inferences
+FROM
+(
+  SELECT
+    i.model_id AS model_id, assumeNotNull(i.release) AS release, assumeNotNull(i.activation) AS activation,
+    ifNull(p.path, '') AS path, ifNull(nullIf(p.state, ''), 'none') AS state
+  FROM inferences_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS i
+  LEFT JOIN proofs_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS p ON i.inference_id = p.inference_id
+  WHERE i.status = 'attributed' AND i.activation IS NOT NULL
+)
 GROUP BY model_id, release, activation, path, state
 COMMENT 'Proofs of the inferences of each activation, counted by path and state, as known at {known_at}.';
 
@@ -225,3 +233,53 @@ CREATE VIEW IF NOT EXISTS incidents
 AS SELECT `model_id`, `release`, `state`, `activations`, `contained_at`, `recovered_at`, `linked`, `closed_at`
 FROM incidents_as_of(known_at = now64(3))
 COMMENT 'Incidents: what became of each flagged release, as known now.';
+
+CREATE VIEW IF NOT EXISTS inference_trail AS
+WITH
+  own AS
+  (
+    SELECT model_id, session_id, agent_id FROM inference_records
+    WHERE inference_id = {inference_id:String} AND appended_at <= {known_at:DateTime64(3, 'UTC')}
+  ),
+  paid AS
+  (
+    SELECT payment_id, parts FROM payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+    WHERE arrayExists(part -> part.inference_id = {inference_id:String}, parts) AND payment_id IN (
+      SELECT payment_id FROM payment_refs
+      WHERE (kind = 'inference' AND ref = {inference_id:String})
+        OR (kind = 'session' AND ref IN (SELECT assumeNotNull(session_id) FROM own WHERE session_id IS NOT NULL))
+    )
+  ),
+  linked AS
+  (
+    -- The split and the classes of a payment rest on every inference it links to, and on what released their models.
+    SELECT assumeNotNull(p.model_id) AS model, assumeNotNull(p.occurred_at) AS at, p.inference_id AS id
+    FROM paid ARRAY JOIN parts AS p
+    WHERE p.model_id IS NOT NULL AND p.inference_id != {inference_id:String}
+  )
+SELECT 'opengradient.releases.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM release_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND model_id IN (SELECT model_id FROM own UNION DISTINCT SELECT model FROM linked)
+UNION ALL
+SELECT 'opengradient.inferences.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM inference_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND inference_id = {inference_id:String}
+UNION ALL
+SELECT 'opengradient.inferences.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM inference_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND (model_id, occurred_at, inference_id) IN (SELECT model, at, id FROM linked)
+UNION ALL
+SELECT 'opengradient.proofs.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM proof_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND inference_id = {inference_id:String}
+UNION ALL
+SELECT 'opengradient.agents.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM agent_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND (
+  has(caused_by, {inference_id:String}) OR agent_id IN (SELECT assumeNotNull(agent_id) FROM own WHERE agent_id IS NOT NULL)
+)
+UNION ALL
+SELECT 'opengradient.payments.v1' AS topic, partition, offset, event_id, occurred_at, appended_at
+FROM payment_records
+WHERE appended_at <= {known_at:DateTime64(3, 'UTC')} AND payment_id IN (SELECT payment_id FROM paid)
+COMMENT 'Every record that the answer about inference {inference_id} rests on, as known at {known_at}.';
