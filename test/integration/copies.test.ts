@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceRecord } from '../../schemas/types.generated.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { clickHouseCopies } from '../../services/shared/clickhouse/copies.js';
+import { readHorizon } from '../../services/shared/clickhouse/horizon.js';
+import { now } from '../../services/shared/clock.js';
 import { tellApart } from '../../services/shared/core/copies.js';
 import { inferenceRecord, minute } from '../unit/runtime/records.fixture.js';
 import { START_MS } from '../unit/runtime/network.fixture.js';
@@ -76,6 +78,38 @@ describe('the search for copies', () => {
     ).toEqual(new Map([[2, START_MS + 21]]));
   });
 
+  it('is not overwhelmed by a source that gives all of its events one id, nor by one that sends everything again', async () => {
+    const many = (partition: number, event: string, seconds: number) => `
+      INSERT INTO inference_rows (inference_id, model_id, event_id, key, partition, offset, appended_at)
+      SELECT concat('n', toString(number)) AS inference_id, 'm', ${event}, inference_id, ${partition}, number,
+        toDateTime64('2026-03-10 10:00:00', 3, 'UTC') + number + ${seconds} FROM numbers(12000)`;
+    const ignored = async (partition: number) => {
+      const found = new Map<bigint, string | null>();
+      let most = 0;
+      for await (const facts of clickHouseCopies(database).sharing('inferences', [
+        { partition, from: 0n, to: 12_000n },
+      ])) {
+        most = Math.max(most, facts.length);
+        for (const { fact, finding } of tellApart(facts)) {
+          if (fact.position.partition === partition) found.set(fact.position.offset, finding);
+        }
+      }
+      const findings = [...found.values()];
+      return { most, counting: findings.filter((one) => one === null).length, all: findings.length };
+    };
+    await database.command(many(5, "''", 0));
+    await database.command(many(6, "''", 86_400));
+    const nameless = await ignored(6);
+    expect(nameless).toMatchObject({ counting: 0, all: 12_000 });
+    expect(nameless.most).toBeLessThan(12_000);
+
+    await database.command(many(7, "concat('event of ', inference_id)", 0));
+    await database.command(many(8, "concat('event of ', inference_id)", 86_400));
+    const again = await ignored(8);
+    expect(again).toMatchObject({ counting: 0, all: 12_000 });
+    expect(again.most).toBeLessThan(50_000);
+  });
+
   async function insertRows(rows: readonly [number, number, object][]): Promise<void> {
     await database.insert(
       'inference_rows',
@@ -125,16 +159,25 @@ describe('a service', () => {
   it('keeps the horizon back until every partition of every topic is looked after, then moves it on', async () => {
     const network = await TestNetwork.create();
     try {
-      const complete = async () => {
-        const [row] = await network.select<{ ms: string; n: string }>(
-          'SELECT toUnixTimestamp64Milli(min(complete_until)) AS ms, count() AS n FROM progress',
-        );
-        return row;
-      };
-      await network.start('inferences');
-      await waitUntil('the inferences are complete', async () => Number((await complete())?.ms) > 0);
-      const before = Number((await complete())?.ms);
-      await waitUntil('time goes by', async () => Number((await complete())?.ms) > before);
+      const horizon = () => readHorizon(network.database);
+      await network.start('inferences', 'proofs', 'agents', 'payments');
+      const least = 'SELECT min(complete_until) > toDateTime64(0, 3) AS known FROM progress';
+      await waitUntil('four topics are complete', async () => {
+        return (await network.select<{ known: number }>(least))[0]?.known === 1;
+      });
+      expect(await horizon()).toEqual({ completeUntilMs: 0, appliedUntilMs: 0 });
+
+      const startedMs = now();
+      await network.start('releases');
+      await waitUntil('the fifth is, too', async () => (await horizon()).completeUntilMs > startedMs);
+      await network.send('inferences', [inferenceRecord('i')]);
+      await network.applied({ inferences: 1 });
+      const { appliedUntilMs } = await horizon();
+      expect(appliedUntilMs).toBeGreaterThan(startedMs);
+      await waitUntil(
+        'the record is below the horizon',
+        async () => (await horizon()).completeUntilMs >= appliedUntilMs,
+      );
     } finally {
       await network.close();
     }

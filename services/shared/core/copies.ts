@@ -11,9 +11,15 @@ export interface CopyVerdict<T> {
   readonly finding: CopyFinding | null;
   /** The record it was held against and lost to; itself when it counts. */
   readonly of: Fact<T>;
-  /** How many records this was decided from. It only grows: of two verdicts on one record the one with more holds. */
+  /**
+   * How many records this was decided from, a thousand at most. It only grows: of two verdicts on one record the one with
+   * more holds, and of two with a thousand the later.
+   */
   readonly copies: number;
 }
+
+/** Of more copies of one event it may be that only the first are looked at. */
+const COUNTED_MAX = 1_000;
 
 /** What tells records apart; of streams other than inferences no record has an `inference_id` here. */
 export interface Identity {
@@ -39,7 +45,7 @@ function verdictsOn<T extends Identity>(group: readonly Fact<T>[]): CopyVerdict<
     return id === undefined ? [] : [{ ...fact, record: { inference_id: id, fact } }];
   });
   const firstOf = firstInferences(named);
-  const copies = group.length;
+  const copies = Math.min(group.length, COUNTED_MAX);
   return [
     ...counting.map((fact): CopyVerdict<T> => {
       const first = firstOf.get(fact.record.inference_id ?? '')?.record.fact ?? fact;
