@@ -8,6 +8,7 @@ import type { Stream } from '../shared/core/record.js';
 import { createLog } from '../shared/log.js';
 import type { Definition } from '../shared/runtime/definition.js';
 import { runService } from '../shared/runtime/service.js';
+import { allOf } from './story-topics.js';
 
 /** Runs the five consumers in this process until the signal aborts; rejects when one ends by itself. */
 export async function runServices(config: Config, signal: AbortSignal): Promise<void> {
@@ -22,5 +23,6 @@ export async function runServices(config: Config, signal: AbortSignal): Promise<
       throw error;
     }
   };
-  await Promise.all([run(release), run(inference), run(proof), run(agent), run(payment)]);
+  // All have ended when this ends: what they write to may be thrown away then.
+  await allOf([run(release), run(inference), run(proof), run(agent), run(payment)]);
 }
