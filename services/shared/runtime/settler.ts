@@ -44,10 +44,11 @@ interface SettlerParts {
   readonly retry: RetryOptions;
 }
 
-// A pass looks through the whole table: while records keep coming, no more than a tenth of the time is spent on it, and
-// the more they are, the more a pass takes at once.
-const PAUSE_PER_PASS = 10;
+// A pass looks through the whole table: while records keep coming, a sixth of the time is spent on that, and the more they
+// are, the more a pass takes at once. Whoever has been quiet may look at once, again and again, for so long altogether.
+const PAUSE_PER_PASS = 5;
 const PAUSE_MAX_MS = 30_000;
+const CREDIT_MS = 1_000;
 /** Offsets of one pass: what one statement can hold in memory. */
 const OFFSETS_MAX = 1_000_000n;
 
@@ -70,7 +71,7 @@ export class Settler {
 
   constructor(private readonly parts: SettlerParts) {}
 
-  /** Something became durable. Looked at immediately, unless it is soon after the last look. */
+  /** Something became durable. Looked at immediately, unless much was looked at lately. */
   wake(): void {
     this.#asked += 1;
     this.#waiting?.abort();
@@ -78,12 +79,20 @@ export class Settler {
 
   /** Settles whatever becomes durable, until the signal aborts. Rejects with what waiting cannot help. */
   async run(signal: AbortSignal): Promise<void> {
+    let creditMs = CREDIT_MS;
+    let beforeMs = elapsedMs();
     while (!signal.aborted) {
       const asked = this.#asked;
-      const startMs = elapsedMs();
-      const found = await retrying(() => this.#pass(), this.parts.retry);
-      if (found) await sleep(Math.min((elapsedMs() - startMs) * PAUSE_PER_PASS, PAUSE_MAX_MS), signal);
-      else if (this.#asked === asked) await this.#untilWoken(signal);
+      let startMs = 0;
+      const found = await retrying(() => {
+        startMs = elapsedMs(); // An outage costs nothing.
+        return this.#pass();
+      }, this.parts.retry);
+      creditMs = Math.min(creditMs + (startMs - beforeMs) / PAUSE_PER_PASS, CREDIT_MS);
+      beforeMs = elapsedMs();
+      if (found) creditMs -= beforeMs - startMs;
+      if (creditMs < 0) await sleep(Math.min(-creditMs * PAUSE_PER_PASS, PAUSE_MAX_MS), signal);
+      else if (!found && this.#asked === asked) await this.#untilWoken(signal);
     }
   }
 
