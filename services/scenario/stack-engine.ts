@@ -35,8 +35,8 @@ export interface Telling {
 
 /** Stories wait more than they work: for a group to form, a fetch, an acknowledgement. */
 const STORIES_AT_ONCE = 5;
-/** A story has nothing to wait for but its own records. */
-const LIMITS = { idleCheckMs: 50 };
+/** Nobody asks up to when a story is complete: quiet partitions need not be looked at while it is told. */
+const LIMITS = { idleCheckMs: 60_000 };
 const STREAMS = TOPIC_STREAMS.filter((stream): stream is Stream => TOPICS[stream].role === 'input');
 
 type Encoders = ReadonlyMap<TopicStream, ValueEncoder<TopicRecord[TopicStream]>>;

@@ -18,8 +18,8 @@ interface ProgressRow {
 }
 
 // A story takes a few hundred milliseconds, and each look takes a few of the database's.
-const FIRST_LOOK_MS = 100;
-const LOOK_MS = 25;
+const FIRST_LOOK_MS = 200;
+const LOOK_MS = 50;
 const NO_PROGRESS_MS = 60_000;
 
 /**
