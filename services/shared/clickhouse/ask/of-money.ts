@@ -69,7 +69,9 @@ const SETTLED_PARTS = `
 /** The two answers about the payments of a release or of one activation, which are never merged. */
 export async function paymentsOf(views: ViewReader, work: Work, knownAtMs: number): Promise<ReleasePayments> {
   const state = await stateOf(views, work.model, knownAtMs);
-  const isThere = state.activations.some(({ release, number }) => release === work.release && number === work.activation);
+  const isThere = state.activations.some(
+    ({ release, number }) => release === work.release && number === work.activation,
+  );
   // Nothing belongs to an activation that does not exist.
   const [settledWhileActive, lists] =
     work.activation !== undefined && !isThere
