@@ -1,5 +1,5 @@
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
-import { dropDatabase, emptyDatabase, migrate } from '../shared/clickhouse/migrate.js';
+import { dropDatabase, emptyDatabase, migrate, tableStatements } from '../shared/clickhouse/migrate.js';
 import type { ClickHouseConfig } from '../shared/config.js';
 
 /** Throw-away databases for story after story. One that is given back is emptied and serves again: that is 20 times faster. */
@@ -8,6 +8,7 @@ export class DatabasesOfStories {
   readonly #name: string;
   readonly #free: ClickHouse[] = [];
   readonly #made: ClickHouse[] = [];
+  readonly #statements = new Map<ClickHouse, ReadonlyMap<string, string>>();
 
   constructor(config: ClickHouseConfig, name: string) {
     this.#config = config;
@@ -18,13 +19,14 @@ export class DatabasesOfStories {
   async take(): Promise<ClickHouse> {
     const free = this.#free.pop();
     if (free !== undefined) {
-      await emptyDatabase(free);
+      await emptyDatabase(free, this.#statements.get(free) ?? new Map());
       return free;
     }
     const config = { ...this.#config, database: `${this.#name}_${this.#made.length}` };
     const database = connectClickHouse(config);
     this.#made.push(database);
     await migrate(config);
+    this.#statements.set(database, await tableStatements(database));
     return database;
   }
 
