@@ -84,6 +84,32 @@ AS SELECT `model_id`, `release`, `from`, `until`, `any_target`, `target_id`
 FROM flag_coverage_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Event times at which a flag covers an inference of a release, as known now.';
 
+CREATE VIEW IF NOT EXISTS flag_coverage_revisions
+(
+  `model_id` String COMMENT 'The model.',
+  `release` String COMMENT 'The release.',
+  `from` DateTime64(6, 'UTC') COMMENT 'Start of the span of event times. UTC.',
+  `until` DateTime64(6, 'UTC') COMMENT 'End of the span, exclusive. UTC.',
+  `any_target` Bool COMMENT 'Whether it holds whatever the target.',
+  `target_id` String COMMENT 'Else the target it holds for.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was known.',
+  `said_until` DateTime64(3, 'UTC') COMMENT 'Until when: the next state of the model; 2299 for the newest.'
+)
+AS SELECT
+  model_id, c.release AS release, c.from AS from, c.until AS until, c.any_target AS any_target, c.target_id AS target_id,
+  known_at, said_until
+FROM
+(
+  SELECT
+    model_id, known_at, coverage,
+    leadInFrame(known_at, 1, toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC')) OVER (
+      PARTITION BY model_id ORDER BY known_at ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS said_until
+  FROM model_state_rows FINAL
+)
+ARRAY JOIN coverage AS c
+COMMENT 'Event times at which a flag covered an inference of a release, and when that was known.';
+
 CREATE VIEW IF NOT EXISTS timeline_as_of AS
 SELECT
   model_id, effective AS from,
@@ -208,7 +234,8 @@ CREATE VIEW IF NOT EXISTS inference_revisions
   `inference_id` String COMMENT 'The inference, and the key of the record.',
   `model_id` LowCardinality(String) COMMENT 'The model that ran.',
   `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time: when the model ran, by the clock of the source. UTC.',
-  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said, until the next revision.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said.',
+  `said_until` DateTime64(3, 'UTC') COMMENT 'Until when: the next revision; 2299 for the newest.',
   `status` String COMMENT 'attributed, ambiguous or unattributed.',
   `release` Nullable(String) COMMENT 'The release that served it, when attributed.',
   `activation` Nullable(UInt32) COMMENT 'Activation of the release that it belongs to: the one that contains its time or, when stale, the last that ended.',
@@ -227,13 +254,17 @@ CREATE VIEW IF NOT EXISTS inference_revisions
 )
 AS SELECT
   inference_id, model_id, occurred_at,
-  said.1 AS known_at, said.2 AS status, said.3 AS release, said.4 AS activation, said.5 AS phase, said.6 AS basis, said.7 AS candidates, said.8 AS near_boundary, said.9 AS findings, said.10 AS blob_status, said.11 AS blob_releases,
+  said.1 AS known_at, until AS said_until, said.2 AS status, said.3 AS release, said.4 AS activation, said.5 AS phase, said.6 AS basis, said.7 AS candidates, said.8 AS near_boundary, said.9 AS findings, said.10 AS blob_status, said.11 AS blob_releases,
   blob_id, target_id, agent_id, session_id, appended_at
 FROM
 (
   SELECT
     inference_id, model_id, occurred_at, blob_id, target_id, agent_id, session_id, appended_at,
-    arrayJoin(arrayPushBack(earlier, tuple(known_at, CAST(status, 'String'), CAST(release, 'Nullable(String)'), activation, CAST(phase, 'Nullable(String)'), CAST(basis, 'Nullable(String)'), candidates, near_boundary, CAST(findings, 'Array(String)'), CAST(blob_status, 'String'), CAST(blob_releases, 'Array(String)')))) AS said
+    arrayJoin(arrayZip(
+      arrayPushBack(earlier, tuple(known_at, CAST(status, 'String'), CAST(release, 'Nullable(String)'), activation, CAST(phase, 'Nullable(String)'), CAST(basis, 'Nullable(String)'), candidates, near_boundary, CAST(findings, 'Array(String)'), CAST(blob_status, 'String'), CAST(blob_releases, 'Array(String)'))),
+      arrayPushBack(arrayPopFront(arrayPushBack(earlier.known_at, known_at)), toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+    )) AS revision,
+    revision.1 AS said, revision.2 AS until
   FROM inference_rows FINAL
   WHERE (partition, offset) NOT IN (SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)
 )
@@ -351,13 +382,14 @@ CREATE VIEW IF NOT EXISTS payment_revisions
   `parts` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)) COMMENT 'The split of the amount over the linked inferences, sorted by inference id; model and time are null while no record of the inference is known.',
   `unlinked` UInt256 COMMENT 'What no link takes; the parts and this sum to the amount.',
   `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
-  `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.'
+  `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
+  `models` Array(String) COMMENT 'Every model it was ever linked to, its own model_id included: what a look-up by model starts from.'
 )
 AS SELECT
-  payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS payer, said.5 AS payee, said.6 AS state, said.7 AS amount, said.8 AS settled_at, said.9 AS settled_appended_at, said.10 AS refunded, said.11 AS model_id, said.12 AS session_id, said.13 AS parts, said.14 AS unlinked, said.15 AS waiting, said.16 AS findings
+  payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS payer, said.5 AS payee, said.6 AS state, said.7 AS amount, said.8 AS settled_at, said.9 AS settled_appended_at, said.10 AS refunded, said.11 AS model_id, said.12 AS session_id, said.13 AS parts, said.14 AS unlinked, said.15 AS waiting, said.16 AS findings, models
 FROM
 (
-  SELECT payment_id, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, payer, payee, CAST(state, 'String'), amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts, unlinked, waiting, findings))) AS said
+  SELECT payment_id, models, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, payer, payee, CAST(state, 'String'), amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts, unlinked, waiting, findings))) AS said
   FROM payment_rows FINAL
   WHERE NOT void
 )

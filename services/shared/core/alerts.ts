@@ -31,17 +31,28 @@ export interface Alert {
  *
  *   truth of one subject   ....[true  )......[true ...
  *   alert                      raised  resolved  firing again, same id
+ *
+ * @param stale when covered stale inferences were known, from whoever has counted them; else those of the trail are judged
  */
-export function alertsOf(trail: Trail, modelId: string): Alert[] {
+export function alertsOf(trail: Trail, modelId: string, stale?: readonly StaleSpan[]): Alert[] {
   const model = trail.releases.model(modelId);
   const firstFlag = model.facts.find((fact) => fact.record.action === 'FLAGGED');
   if (firstFlag === undefined) return [];
   const ledger = new Ledger(trail.knownAtMs);
   const context = { trail, model, sinceMs: firstFlag.position.appendedAtMs };
   judgeReactivations(ledger, context);
-  judgeStaleServing(ledger, context);
+  if (stale === undefined) judgeStaleServing(ledger, context);
+  else for (const span of stale) ledger.add('STALE_SERVING', staleTruth(span), span);
   judgeSettlements(ledger, context);
   return ledger.alerts();
+}
+
+/** From when until when at least one covered stale inference of an activation was known. */
+export interface StaleSpan {
+  readonly release: string;
+  readonly activation: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
 }
 
 interface Context {
@@ -71,13 +82,18 @@ class Ledger {
   judge(kind: AlertKind, timesMs: Iterable<number>, truthsAt: (ms: number) => readonly Truth[]): void {
     const times = [...new Set(timesMs)].sort((a, b) => a - b);
     times.forEach((from, i) => {
-      for (const truth of truthsAt(from)) {
-        const key = JSON.stringify([kind, truth.release, truth.subject]);
-        const spans = this.#spans.get(key) ?? [];
-        spans.push({ kind, truth, from, to: times[i + 1] ?? Infinity });
-        this.#spans.set(key, spans);
-      }
+      const untilMs = times[i + 1] ?? Infinity;
+      for (const truth of truthsAt(from)) this.add(kind, truth, { fromMs: from, untilMs });
     });
+  }
+
+  /** What is not known yet at K is passed over. */
+  add(kind: AlertKind, truth: Truth, { fromMs: from, untilMs: to }: { fromMs: number; untilMs: number }): void {
+    if (from > this.#untilMs) return;
+    const key = JSON.stringify([kind, truth.release, truth.subject]);
+    const spans = this.#spans.get(key) ?? [];
+    spans.push({ kind, truth, from, to });
+    this.#spans.set(key, spans);
   }
 
   alerts(): Alert[] {
@@ -134,9 +150,13 @@ function judgeStaleServing(ledger: Ledger, { trail, model, sinceMs }: Context): 
     ledger.judge('STALE_SERVING', timesSince([fact], model, sinceMs), (ms) => {
       const { verdict, judgement } = judgeAt(fact, model, ms);
       if (verdict.phase !== 'stale' || judgement.taint !== 'tainted' || verdict.release === null) return [];
-      return [{ release: verdict.release, subject: String(verdict.activation), retroactive: false, late: false }];
+      return [staleTruth({ release: verdict.release, activation: verdict.activation ?? 0 })];
     });
   }
+}
+
+function staleTruth({ release, activation }: Pick<StaleSpan, 'release' | 'activation'>): Truth {
+  return { release, subject: String(activation), retroactive: false, late: false };
 }
 
 function judgeSettlements(ledger: Ledger, { trail, model, sinceMs }: Context): void {

@@ -1,4 +1,4 @@
-import { alertsOf } from './alerts.js';
+import { alertsOf, type StaleSpan } from './alerts.js';
 import type { AgentClasses } from './agents.js';
 import { agentClasses } from './agents-of.js';
 import { coversActivation } from './flags.js';
@@ -30,8 +30,9 @@ import { activationsOf, type Trail } from './trail.js';
 /**
  * Answers one question (SPEC 9) from the records as known at the trail's K. A trail that holds only some records
  * must hold all that the answer can depend on.
+ * @param stale for questions about alerts, see alertsOf
  */
-export function answer(trail: Trail, question: Question): Answer {
+export function answer(trail: Trail, question: Question, stale?: readonly StaleSpan[]): Answer {
   switch (question.ask) {
     case 'timeline':
       return timelineShape(question.model, question.at, trafficAt(trail.view(question.model).timeline, question.at));
@@ -64,9 +65,9 @@ export function answer(trail: Trail, question: Question): Answer {
     case 'incidents':
       return incidentsAnswer(trail, question.model === undefined ? trail.releases.models : [question.model]);
     case 'alerts':
-      return alertsOf(trail, question.model).map(alertShape);
+      return alertsOf(trail, question.model, stale).map(alertShape);
     case 'trail':
-      return trailAnswer(trail, question.inference);
+      return trailAnswer(trail, question.inference, stale);
   }
 }
 
@@ -158,9 +159,9 @@ function incidentsAnswer(trail: Trail, models: readonly string[]): JsonObject[] 
   );
 }
 
-function trailAnswer(trail: Trail, inference: string): JsonObject {
+function trailAnswer(trail: Trail, inference: string, stale?: readonly StaleSpan[]): JsonObject {
   const fact = trail.byId(inference);
-  const { payments, alerts, changes, records } = trailOf(trail, inference);
+  const { payments, alerts, changes, records } = trailOf(trail, inference, stale);
   return {
     inference,
     status: fact === undefined ? 'unknown' : 'known',

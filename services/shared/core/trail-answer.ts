@@ -1,4 +1,4 @@
-import { alertsOf, type Alert } from './alerts.js';
+import { alertsOf, type Alert, type StaleSpan } from './alerts.js';
 import { compareEventOrder, compareLogOrder, compareUtf8, sortedIds } from './order.js';
 import { linksOf } from './payment.js';
 import type { JsonObject } from './question.js';
@@ -10,12 +10,13 @@ import type { Trail } from './trail.js';
 export function trailOf(
   trail: Trail,
   inference: string,
+  stale?: readonly StaleSpan[],
 ): { payments: string[]; alerts: Alert[]; changes: JsonObject[]; records: JsonObject[] } {
   const fact = trail.byId(inference);
   const modelId = fact?.record.model_id;
   const payments = paymentsLinkedTo(trail, inference);
   const changes = changesCausedBy(trail, inference, fact?.record.agent_id ?? null);
-  const alerts = modelId === undefined ? [] : alertsAbout(trail, modelId, { inference, payments });
+  const alerts = modelId === undefined ? [] : alertsAbout(trail, modelId, { inference, payments, stale });
   // The split and the classes of a payment rest on every inference it links to, and on what released their models.
   const linked = payments.flatMap((id) => linkedInferences(trail, id));
   const inferences = [...new Set(fact === undefined ? linked : [fact, ...linked])];
@@ -70,12 +71,12 @@ function changesCausedBy(trail: Trail, inference: string, agentId: string | null
 function alertsAbout(
   trail: Trail,
   modelId: string,
-  about: { inference: string; payments: readonly string[] },
+  about: { inference: string; payments: readonly string[]; stale: readonly StaleSpan[] | undefined },
 ): Alert[] {
   const fact = trail.byId(about.inference);
   if (fact === undefined) return [];
   const verdict = trail.verdict(fact);
-  return alertsOf(trail, modelId).filter(({ kind, release, subject }) =>
+  return alertsOf(trail, modelId, about.stale).filter(({ kind, release, subject }) =>
     kind === 'SETTLED_ON_FLAGGED'
       ? about.payments.includes(subject)
       : kind === 'STALE_SERVING' &&

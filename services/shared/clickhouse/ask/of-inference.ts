@@ -79,7 +79,11 @@ function toSaid(row: RevisionRow): InferenceSaid {
 }
 
 /** Undefined while no record of it is known. */
-async function saidOfOne(views: ViewReader, inference: string, knownAtMs: number): Promise<InferenceSaid | undefined> {
+export async function saidOfOne(
+  views: ViewReader,
+  inference: string,
+  knownAtMs: number,
+): Promise<InferenceSaid | undefined> {
   const condition = 'inference_id = {inference:String}';
   return (await saidOf(views, { condition, params: { inference }, knownAtMs })).get(inference);
 }

@@ -1,43 +1,82 @@
+import type { StaleSpan } from '../../core/alerts.js';
 import { answer } from '../../core/answer.js';
 import { sortedIds } from '../../core/order.js';
 import type { Answer, Question } from '../../core/question.js';
+import type { ReleaseFact } from '../../core/record.js';
 import { Trail, type Records, type TrailSettings } from '../../core/trail.js';
-import type { ViewReader } from './view-reader.js';
+import type { Params } from '../client.js';
+import { saidOfOne } from './of-inference.js';
+import { millis, type ViewReader } from './view-reader.js';
+
+/** Questions about when something became true depend on all that was ever known: the core folds the records themselves. */
+
+interface Settings {
+  readonly knownAtMs: number;
+  readonly settings: TrailSettings;
+}
 
 const THE_MODEL = 'model_id = {model:String}';
-const NO_RECORDS: Records = { releases: [], inferences: [], proofs: [], payments: [], agents: [] };
+const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Array(String)}, assumeNotNull(release))`;
+/** Payments that ever had a part for an inference that was ever attributed to a release that was ever flagged. */
+const MAY_BE_TAINTED = `payment_id IN (
+  SELECT payment_id FROM payment_revisions ARRAY JOIN parts AS p
+  WHERE has(models, {model:String}) AND settled_at IS NOT NULL AND ifNull(p.model_id = {model:String}, false)
+    AND p.inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
 
-/** When an alert became true depends on all that was ever known, so the records themselves are folded. */
 export async function alertsAnswer(
   views: ViewReader,
   model: string,
-  { knownAtMs, settings }: { knownAtMs: number; settings: TrailSettings },
+  { knownAtMs, settings }: Settings,
 ): Promise<Answer> {
-  const records = { ...NO_RECORDS, ...(await alertRecords(views, model)) };
-  return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model });
-}
-
-type AlertRecords = Pick<Records, 'releases' | 'inferences' | 'payments'>;
-
-/** Of a model: its releases, the payments ever linked to it with all that they name, and what was ever stale. */
-async function alertRecords(views: ViewReader, model: string): Promise<AlertRecords> {
   const releases = await views.records('releases', THE_MODEL, { model });
-  const flagged = sortedIds(
-    releases.flatMap(({ record }) => (record.action === 'FLAGGED' && record.release !== null ? [record.release] : [])),
-  );
-  if (flagged.length === 0) return { releases, inferences: [], payments: [] };
-  const paid = 'payment_id IN (SELECT payment_id FROM payments WHERE has(models, {model:String}))';
-  const [payments, inferences] = await Promise.all([
-    views.records('payments', paid, { model }),
+  const flagged = flaggedReleases(releases);
+  if (flagged.length === 0) return [];
+  const params = { model, flagged };
+  const [payments, inferences, stale] = await Promise.all([
+    views.records('payments', MAY_BE_TAINTED, params),
     views.records(
       'inferences',
-      `${linkedBy(paid)} OR (${THE_MODEL} AND inference_id IN (
-         SELECT inference_id FROM inference_revisions
-         WHERE ${THE_MODEL} AND phase = 'stale' AND has({flagged:Array(String)}, assumeNotNull(release))))`,
-      { model, flagged },
+      `${THE_MODEL} AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
+         AND inference_id IN (SELECT p.inference_id FROM payment_revisions ARRAY JOIN parts AS p
+           WHERE has(models, {model:String}) AND settled_at IS NOT NULL AND ifNull(p.model_id = {model:String}, false))`,
+      params,
     ),
+    staleSpans(views, params),
   ]);
-  return { releases, inferences, payments };
+  const records: Records = { releases, inferences, payments, proofs: [], agents: [] };
+  return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model }, stale);
+}
+
+function flaggedReleases(releases: readonly ReleaseFact[]): string[] {
+  return sortedIds(
+    releases.flatMap(({ record }) => (record.action === 'FLAGGED' && record.release !== null ? [record.release] : [])),
+  );
+}
+
+/** From when until when covered stale inferences were known: those that end together are one from the first on. */
+async function staleSpans(views: ViewReader, params: Params, condition = 'true'): Promise<StaleSpan[]> {
+  const rows = await views.rows<{ release: string; activation: number; from_ms: string; until_ms: string }>(
+    `SELECT release, activation, ${millis('min(said_from)', 'from_ms')}, ${millis('ended', 'until_ms')}
+     FROM (
+       SELECT assumeNotNull(i.release) AS release, assumeNotNull(i.activation) AS activation,
+         greatest(i.known_at, c.known_at) AS said_from, least(i.said_until, c.said_until) AS ended
+       FROM (
+         SELECT * FROM inference_revisions WHERE ${EVER_FLAGGED} AND phase = 'stale' AND (${condition})
+       ) AS i
+       INNER JOIN flag_coverage_revisions AS c
+         ON i.model_id = c.model_id AND i.release = c.release AND i.occurred_at >= c.from AND i.occurred_at < c.until
+         AND (c.any_target OR c.target_id = i.target_id)
+       WHERE said_from < ended
+     )
+     GROUP BY release, activation, ended`,
+    params,
+  );
+  return rows.map((row) => ({
+    release: row.release,
+    activation: row.activation,
+    fromMs: Number(row.from_ms),
+    untilMs: Number(row.until_ms),
+  }));
 }
 
 /** Inferences that the payments meeting a condition ever named, by id or session. */
@@ -52,7 +91,7 @@ function linkedBy(payments: string): string {
 export async function trailAnswer(
   views: ViewReader,
   question: Extract<Question, { readonly ask: 'served' | 'blob' | 'proof' | 'trail' }>,
-  { knownAtMs, settings }: { knownAtMs: number; settings: TrailSettings },
+  { knownAtMs, settings }: Settings,
 ): Promise<Answer> {
   const { inference } = question;
   const params = { inference };
@@ -73,25 +112,27 @@ export async function trailAnswer(
       agents: agentIds,
     }),
   ]);
-  const models = sortedIds([...own, ...linked].map(({ record }) => record.model_id));
+  const inferences = [...new Map([...own, ...linked].map((fact) => [fact.record.inference_id, fact])).values()];
+  const models = sortedIds(inferences.map(({ record }) => record.model_id));
   const releases = await views.records('releases', 'has({models:Array(String)}, model_id)', { models });
-  const works: AlertRecords[] = [];
-  for (const model of sortedIds(own.map(({ record }) => record.model_id))) {
-    works.push(await alertRecords(views, model));
-  }
-  const records: Records = {
-    releases,
-    inferences: distinct([...own, ...linked, ...works.flatMap((work) => work.inferences)]),
-    payments: distinct([...payments, ...works.flatMap((work) => work.payments)]),
-    proofs,
-    agents,
-  };
-  return answer(Trail.of(records, knownAtMs, settings), question);
+  const stale = await staleSpansAbout(views, { inference, knownAtMs, releases });
+  const records: Records = { releases, inferences, payments, proofs, agents };
+  return answer(Trail.of(records, knownAtMs, settings), question, stale);
 }
 
-/** Each record once, though several statements gave it. */
-function distinct<T extends { readonly position: { readonly partition: number; readonly offset: bigint } }>(
-  facts: readonly T[],
-): T[] {
-  return [...new Map(facts.map((fact) => [`${fact.position.partition} ${fact.position.offset}`, fact])).values()];
+/** Only the activation that the inference is a straggler of has an alert that concerns it. */
+async function staleSpansAbout(
+  views: ViewReader,
+  about: { readonly inference: string; readonly knownAtMs: number; readonly releases: readonly ReleaseFact[] },
+): Promise<StaleSpan[]> {
+  const said = await saidOfOne(views, about.inference, about.knownAtMs);
+  if (said?.phase !== 'stale' || said.release === null || said.activation === null) return [];
+  const model = said.modelId;
+  const flagged = flaggedReleases(about.releases.filter(({ record }) => record.model_id === model));
+  if (!flagged.includes(said.release)) return [];
+  return staleSpans(
+    views,
+    { model, flagged, activation: said.activation, release: said.release },
+    'activation = {activation:UInt32} AND release = {release:String}',
+  );
 }
