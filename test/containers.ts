@@ -37,7 +37,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return start(project).catch((error: unknown) => {
     if (!(error instanceof CannotStart)) throw error;
     // Vitest would put the sentences under a heading of its own, below one that says there are no tests.
-    say(error.message);
+    say(`${error.message}\nWithout Docker, \`npm test\` runs the same tests on servers that it starts itself.`);
     process.exit(1);
   });
 }

@@ -7,7 +7,6 @@ import { promisify } from 'node:util';
  * errors, never by the text of a program that may be of any version and language.
  */
 
-const ELSE = 'The same tests run without Docker by `npm test`.';
 const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 const ANSWER_LIMIT_MS = 5000;
 
@@ -28,15 +27,15 @@ export async function engineProblem(env: Env): Promise<string> {
 export function engineSentence(code: string, host: string): string {
   const socket = host.replace(/^unix:\/\//, '');
   if (code === 'ENOENT') {
-    return `Docker is missing: there is no socket ${socket}. Install Docker Engine with its Compose plugin and start it, or name your engine in DOCKER_HOST. ${ELSE}`;
+    return `Docker is missing: there is no socket ${socket}. Install Docker Engine with its Compose plugin and start it, or name your engine in DOCKER_HOST.`;
   }
   if (code === 'EACCES' || code === 'EPERM') {
-    return `You may not use Docker: its socket ${socket} is not yours. Join the group that owns it (\`sudo usermod -aG docker $USER\`, then log in again), or name an engine in DOCKER_HOST that you may use. ${ELSE}`;
+    return `You may not use Docker: its socket ${socket} is not yours. Join the group that owns it (\`sudo usermod -aG docker $USER\`, then log in again), or name an engine in DOCKER_HOST that you may use.`;
   }
   if (code === 'ECONNREFUSED') {
-    return `Docker is not running: nothing listens at ${host}. Start it (\`sudo systemctl start docker\`), or name another engine in DOCKER_HOST. ${ELSE}`;
+    return `Docker is not running: nothing listens at ${host}. Start it (\`sudo systemctl start docker\`), or name another engine in DOCKER_HOST.`;
   }
-  return `Docker does not answer at ${host} (${code}). Start it, or name another engine in DOCKER_HOST. ${ELSE}`;
+  return `Docker does not answer at ${host} (${code}). Start it, or name another engine in DOCKER_HOST.`;
 }
 
 async function codeOfConnecting(host: string): Promise<string> {
@@ -73,9 +72,9 @@ export async function composeProblem(env: Env): Promise<string | null> {
     return null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return `The command \`docker\` is missing: an engine answers, but its services are started by \`docker compose\`. Install Docker's command line and its Compose plugin. ${ELSE}`;
+      return `The command \`docker\` is missing: an engine answers, but its services are started by \`docker compose\`. Install Docker's command line and its Compose plugin.`;
     }
-    return `Docker's Compose plugin is missing: \`docker compose version\` fails. Install it (package docker-compose-plugin, or docker-compose-v2). ${ELSE}`;
+    return `Docker's Compose plugin is missing: \`docker compose version\` fails. Install it (package docker-compose-plugin, or docker-compose-v2).`;
   }
 }
 
@@ -95,7 +94,7 @@ export async function imageProblems(
     );
     if (await images.exists(image)) continue;
     problems.push(
-      `The image ${image} is not here and could not be fetched (${reason.trim()}). See that its registry can be reached, or load it by \`docker load\`. ${ELSE}`,
+      `The image ${image} is not here and could not be fetched: ${reason.trim()}. See that its registry can be reached, or load it by \`docker load\`.`,
     );
   }
   return problems;

@@ -101,8 +101,8 @@ describe('where containers cannot be started, one sentence says why and what to 
     const problems = await imageProblems(images, ['a:1', 'b:1', 'c:1', 'd:1'], (line) => said.push(line));
     expect(said).toEqual(['b:1', 'c:1', 'd:1'].map((image) => `fetching the image ${image}`));
     expect(problems).toEqual([
-      expect.stringMatching(/^The image c:1 is not here and could not be fetched \(no such host\)/),
-      expect.stringMatching(/^The image d:1 is not here and could not be fetched \(it is still not here/),
+      expect.stringMatching(/^The image c:1 is not here and could not be fetched: no such host\. /),
+      expect.stringMatching(/^The image d:1 is not here and could not be fetched: it is still not here/),
     ]);
   });
 });
