@@ -20,6 +20,8 @@ export interface Limits {
   readonly retryMaxMs: number;
   /** How often a quiet partition's end is looked at, which moves the horizon. */
   readonly idleCheckMs: number;
+  /** How long the partitions of an instance that died without a word wait for another owner. */
+  readonly sessionTimeoutMs: number;
   /** A proof that is not there this long after its inference is overdue (SPEC 6). */
   readonly proofDeadlineMs: number;
   /** How long after the end of an activation a change still counts as delayed (SPEC 6). */
@@ -113,6 +115,7 @@ const environment = z.object({
   RETRY_INITIAL_MS: whole(1).default(100),
   RETRY_MAX_MS: whole(1).default(10_000),
   IDLE_CHECK_MS: whole(10).default(1_000),
+  SESSION_TIMEOUT_MS: whole(6_000, 300_000).default(15_000),
   PROOF_DEADLINE_MS: whole(0).default(20 * MINUTE_MS),
   AGENT_DELAY_MS: whole(0).default(7 * DAY_MS),
 });
@@ -193,6 +196,7 @@ function limitsOf(env: Omit<Parsed, 'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL'>): L
     retryInitialMs: env.RETRY_INITIAL_MS,
     retryMaxMs: env.RETRY_MAX_MS,
     idleCheckMs: env.IDLE_CHECK_MS,
+    sessionTimeoutMs: env.SESSION_TIMEOUT_MS,
     proofDeadlineMs: env.PROOF_DEADLINE_MS,
     agentDelayMs: env.AGENT_DELAY_MS,
   };

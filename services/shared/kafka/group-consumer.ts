@@ -8,11 +8,12 @@ import { translateKafka } from './kafka-error.js';
 export interface GroupConsumerOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
+  /** How long the partitions of a member that died wait for another owner. */
+  readonly sessionTimeoutMs?: number;
   /** The group is of no use to anybody else, and is deleted when it is left. */
   readonly throwAway?: boolean;
 }
 
-// How long the partitions of an instance that died wait for another owner.
 const SESSION_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 2_000;
 // The longest a record waits for company in a fetch, and a resumed partition for its turn.
@@ -29,7 +30,7 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
   const admin = kafka.admin();
   const consumer = kafka.consumer({
     groupId,
-    sessionTimeout: SESSION_TIMEOUT_MS,
+    sessionTimeout: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     maxBytesPerPartition: BYTES_PER_PARTITION,

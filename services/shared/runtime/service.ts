@@ -103,7 +103,7 @@ function partsOf<S extends Stream>(definition: Definition<S>, config: Config, se
     releasesDecoder: valueDecoder('releases', source),
     toFactRow,
     factTable: FACT_TABLES[stream],
-    consumer: groupConsumer(settings, { groupId, topics: [input] }),
+    consumer: groupConsumer(settings, { groupId, topics: [input], sessionTimeoutMs: limits.sessionTimeoutMs }),
     releasesConsumer: groupConsumer(settings, {
       groupId: `${groupId}.releases.${randomUUID()}`,
       topics: [releases],
