@@ -31,6 +31,8 @@ const ALL_PARTITIONS = [1, 3, 12];
 const STORIES_A_RUN = 24;
 /** Processes take seconds to start and to be missed: many stories are told to them as one. */
 const STORIES_A_SAGA = 12;
+/** Records keep coming while processes die. */
+const PAUSE_AMONG_KILLS_MS = 200;
 /** What happened once by chance in the middle of a kill is given this many chances to happen again. */
 const KILL_ATTEMPTS = 3;
 
@@ -74,13 +76,13 @@ export async function fuzz(options: FuzzOptions, context: FuzzContext): Promise<
 }
 
 /** Partitions and bounds of the run that begins with this story. */
-function settingOf({ seed, partitions, instances }: FuzzOptions, from: number): Setting {
+function settingOf({ seed, partitions, instances, kill }: FuzzOptions, from: number): Setting {
   const random = seededRandom(`setting ${seed}/${from}`);
   return {
     partitions: partitions ?? random.pick(ALL_PARTITIONS),
     instances,
     rowsMax: random.pick([1, 2, 7, 50_000]),
-    inParts: random.chance(0.5),
+    pauseMaxMs: kill ? PAUSE_AMONG_KILLS_MS : random.pick([null, 0, 20]),
   };
 }
 

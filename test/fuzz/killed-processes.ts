@@ -30,7 +30,7 @@ export function killedProcesses(random: Random, say: (sentence: string) => void)
       for (const { child } of running) watch(child);
       const kills = random.between(KILLS_MIN, KILLS_MAX);
       for (let i = 0; i < kills && !ending.aborted; i += 1) {
-        await sleep(random.between(100, 2_500), ending);
+        await sleep(random.between(100, 4_000), ending);
         const victim = random.pick(running);
         victim.child.kill('SIGKILL');
         say(`killed ${victim.name}`);

@@ -13,7 +13,7 @@ export const OTHER_FIELDS: Readonly<Record<Exclude<Stream, 'releases'>, (teller:
     model_id: random.chance(0.85) ? cast.models[0] : random.pick(cast.models),
     requested_model: maybe(random, 0.1, ['alias']),
     release: maybe(random, 0.35, [...cast.releases, 'never published']),
-    blob_id: maybe(random, 0.3, [...cast.blobs, 'b9']),
+    blob_id: maybe(random, 0.4, [...cast.blobs, 'b9']),
     target_id: maybe(random, 0.35, cast.targets),
     agent_id: maybe(random, 0.6, cast.agents),
     session_id: maybe(random, 0.5, cast.sessions),
