@@ -21,7 +21,7 @@ afterEach(async () => {
 async function expectEachOnce(): Promise<void> {
   expect(await network.count('SELECT * FROM inference_records')).toBe(COUNT);
   expect(await network.count("SELECT * FROM inferences WHERE release = 'v1'")).toBe(COUNT);
-  expect(await network.count('SELECT DISTINCT partition, offset FROM inference_facts')).toBe(COUNT);
+  expect(await network.count('SELECT DISTINCT partition, offset FROM inference_rows')).toBe(COUNT);
 }
 
 function spawnInferenceService(): ChildProcess {
@@ -41,7 +41,7 @@ describe('an inference service', () => {
     await network.send('releases', [traffic('r1', START_MICROS, { v1: 10_000 })]);
     await network.send('inferences', INFERENCES.slice(0, COUNT / 2));
     const first = spawnInferenceService();
-    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_facts')) > 0);
+    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_rows')) > 0);
     first.kill('SIGKILL');
     await network.send('inferences', INFERENCES.slice(COUNT / 2));
     spawnInferenceService();
@@ -54,7 +54,7 @@ describe('an inference service', () => {
     await network.send('releases', [traffic('r1', START_MICROS, { v1: 10_000 })]);
     await network.send('inferences', INFERENCES);
     const first = spawnInferenceService();
-    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_facts')) > 0);
+    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_rows')) > 0);
     first.kill('SIGTERM');
     expect(await once(first, 'exit')).toEqual([0, null]);
     await network.start('inferences');
@@ -67,7 +67,7 @@ describe('an inference service', () => {
     await network.send('releases', [traffic('r0', START_MICROS, { v0: 10_000 })]);
     await network.send('inferences', INFERENCES.slice(0, COUNT / 2));
     const [first] = await network.start('inferences');
-    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_facts')) > 0);
+    await waitUntil('something is written', async () => (await network.count('SELECT * FROM inference_rows')) > 0);
     const joining = network.start('inferences');
     await network.send('releases', [traffic('r1', START_MICROS, { v1: 10_000 })]);
     await network.send('inferences', INFERENCES.slice(COUNT / 2));
