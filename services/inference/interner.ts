@@ -1,10 +1,4 @@
-/** What bytes are, as far as ids and text go. */
-export const CONTROL = 1;
-export const NOT_ASCII = 2;
-/** By byte. A control character of ASCII, or a byte of a longer UTF-8 sequence (which may be one, too). */
-export const KINDS = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x80 ? NOT_ASCII : byte < 0x20 || byte === 0x7f ? CONTROL : 0,
-);
+import { kindOfByte, viewOf } from './text-kinds.js';
 
 const TABLE_SIZE = 1 << 17;
 /** More distinct values than this are forgotten and learnt anew: none is, while a block is being gathered. */
@@ -19,14 +13,22 @@ export class Interner {
   readonly #lengths = new Uint32Array(ENTRIES_MAX);
   readonly #kinds = new Uint8Array(ENTRIES_MAX);
   readonly #texts: (string | undefined)[] = [];
-  #arena = Buffer.allocUnsafe(ARENA_BYTES);
+  #arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  #view = new DataView(this.#arena.buffer);
   #arenaEnd = 0;
   #count = 0;
 
   /** The number of these bytes, or -1 when there is no room for more. */
   idOf(bytes: Uint8Array, from: number, to: number): number {
+    const view = viewOf(bytes);
     let hash = to - from;
-    for (let i = from; i < to; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+    let at = bytes.byteOffset + from;
+    for (let left = hash >>> 2; left > 0; left -= 1) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x01000193);
+      hash ^= hash >>> 15;
+      at += 4;
+    }
+    for (const end = bytes.byteOffset + to; at < end; at += 1) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193);
     let slot = (hash ^ (hash >>> 15)) & (TABLE_SIZE - 1);
     for (;;) {
       const id = this.#table[slot] as number;
@@ -64,9 +66,12 @@ export class Interner {
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {
     if (this.#lengths[id] !== to - from) return false;
-    const arena = this.#arena;
+    const view = viewOf(bytes);
+    let read = bytes.byteOffset + from;
     let at = this.#starts[id] as number;
-    for (let i = from; i < to; i += 1) if (arena[at++] !== bytes[i]) return false;
+    const end = at + to - from;
+    for (; at + 4 <= end; at += 4, read += 4) if (this.#view.getInt32(at) !== view.getInt32(read)) return false;
+    for (; at < end; at += 1, read += 1) if (this.#view.getUint8(at) !== view.getUint8(read)) return false;
     return true;
   }
 
@@ -75,14 +80,15 @@ export class Interner {
     const id = this.#count++;
     const start = this.#arenaEnd;
     if (start + to - from > this.#arena.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.#arena.length * 2, start + to - from));
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.#arena.length * 2, start + to - from));
       this.#arena.copy(larger, 0, 0, start);
       this.#arena = larger;
+      this.#view = new DataView(larger.buffer);
     }
     let kinds = 0;
     for (let i = from; i < to; i += 1) {
       this.#arena[this.#arenaEnd++] = bytes[i] as number;
-      kinds |= KINDS[bytes[i] as number] as number;
+      kinds |= kindOfByte(bytes[i] as number);
     }
     this.#table[slot] = id;
     this.#starts[id] = start;

@@ -6,7 +6,8 @@ import type { ReleaseKnowledge } from '../shared/runtime/definition.js';
 import type { LogRecord } from '../shared/runtime/ports.js';
 import { AmountColumn, IntColumn, LongColumn, NameColumn, TextColumn } from './columns.js';
 import { FIELD, FieldSpans } from './field-spans.js';
-import { CONTROL, Interner, NOT_ASCII } from './interner.js';
+import { Interner } from './interner.js';
+import { CONTROL, NOT_ASCII } from './text-kinds.js';
 import { header, VERDICT_COLUMNS, VerdictBlock } from './verdict-columns.js';
 import { VerdictMemo, type Evidence } from './verdict-memo.js';
 

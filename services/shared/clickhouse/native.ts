@@ -11,18 +11,22 @@
 /** Bytes that grow as they are written. Kept from block to block: memory is taken from the system once. */
 export class Bytes {
   buffer: Buffer;
+  /** The same memory, for whoever goes through it in words. */
+  view: DataView;
   length = 0;
 
   constructor(capacity = 4096) {
-    this.buffer = Buffer.allocUnsafe(capacity);
+    this.buffer = Buffer.allocUnsafeSlow(capacity);
+    this.view = new DataView(this.buffer.buffer);
   }
 
   /** Makes room for so many bytes behind what is there. */
   reserve(count: number): void {
     if (this.length + count <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + count));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + count));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
+    this.view = new DataView(larger.buffer);
   }
 
   byte(value: number): void {

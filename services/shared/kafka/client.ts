@@ -4,6 +4,7 @@ import type { KafkaConfig } from '../config.js';
 import { registerCodecs } from './codecs.js';
 import { clampIdleTimer } from './idle-timer.js';
 import { allowNullHeaders } from './null-headers.js';
+import { quickenRecordNumbers } from './record-numbers.js';
 
 export type KafkaLogLevel = 'error' | 'warn' | 'info' | 'debug';
 /** Gets what kafkajs has to say, one call a line. */
@@ -24,6 +25,7 @@ export function kafkaClient(settings: KafkaSettings): Kafka {
   registerCodecs();
   clampIdleTimer();
   allowNullHeaders();
+  quickenRecordNumbers();
   const { log } = settings;
   const config: ClientConfig = {
     brokers: [...settings.brokers],

@@ -191,12 +191,22 @@ async function whileBeating(
 }
 
 function toBatch(batch: EachBatchPayload['batch']): Batch {
+  // All records of a batch on the wire have the same text for it where the broker stamps the time.
+  let lastText = '';
+  let lastMs = 0;
+  const appendedAt = (text: string): number => {
+    if (text !== lastText) {
+      lastMs = Number(text);
+      lastText = text;
+    }
+    return lastMs;
+  };
   return {
     topic: batch.topic,
     partition: batch.partition,
     records: batch.messages.map((message): LogRecord => ({
       offset: BigInt(message.offset),
-      appendedAtMs: Number(message.timestamp),
+      appendedAtMs: appendedAt(message.timestamp),
       key: message.key,
       value: message.value,
       headers: toHeaders(message.headers),
@@ -206,8 +216,14 @@ function toBatch(batch: EachBatchPayload['batch']): Batch {
   };
 }
 
-function toHeaders(headers: IHeaders | undefined): Header[] {
-  if (headers === undefined) return [];
+const NO_HEADERS: readonly Header[] = [];
+
+function toHeaders(headers: IHeaders | undefined): readonly Header[] {
+  for (const _name in headers) return headersOf(headers);
+  return NO_HEADERS;
+}
+
+function headersOf(headers: IHeaders): Header[] {
   return Object.entries(headers).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).map((one) => ({
       name,
