@@ -1,14 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import {
   DockerComposeEnvironment,
   getContainerRuntimeClient,
   getReaper,
   ImageName,
-  Wait,
   type ContainerRuntimeClient,
+  type StartedDockerComposeEnvironment,
 } from 'testcontainers';
 import type { TestProject } from 'vitest/node';
 import { PARTS } from '../infra/embedded/endpoints.js';
-import { freePort } from '../infra/embedded/ports.js';
+import { freePort, type PartName } from '../infra/embedded/ports.js';
 import { httpAnswers, kafkaAnswers } from '../infra/embedded/ready.js';
 import { packageRoot } from '../services/shared/package-root.js';
 import {
@@ -20,12 +21,13 @@ import {
   type HostEnvironment,
   type Ports,
 } from './compose-file.js';
+import { ContainerHealth, fateOf } from './container-health.js';
 import { composeProblem, engineProblem, imageProblems } from './docker-problems.js';
 
 const START_LIMIT_MS = 240_000;
 /** Volumes too; and nobody waits for a tidy end of what is thrown away. */
 const GONE = { removeVolumes: true, timeout: 1000 };
-const MORE = 'With DEBUG=testcontainers* every step is shown, and what the containers say.';
+const MORE = 'With DEBUG=testcontainers* every step is shown.';
 
 /**
  * The servers of docker-compose.yml, with its images, settings and health checks, for one run of the tests that else use
@@ -50,15 +52,18 @@ async function start(project: TestProject): Promise<() => Promise<void>> {
   await check(services);
   const ports = await freePorts();
   say(`starting ${PARTS.join(', ')} of ${COMPOSE_FILE}`);
+  const name = `backtrail-test-${randomBytes(4).toString('hex')}`;
   const started = await new DockerComposeEnvironment(packageRoot(), COMPOSE_FILE)
+    .withProjectName(name)
     .withEnvironment(portVariables(ports))
-    .withDefaultWaitStrategy(Wait.forHealthCheck())
+    .withDefaultWaitStrategy(new ContainerHealth())
     .withStartupTimeout(START_LIMIT_MS)
     .up([...PARTS])
     .catch((error: unknown) => {
-      throw new CannotStart(`The containers did not start, and are removed: ${messageOf(error)}\n${MORE}`);
+      throw notStarted(messageOf(error));
     });
   try {
+    for (const part of PARTS) await there(started, name, part);
     const env = hostEnvironment(services, ports);
     await reach(env);
     project.provide('endpoints', {
@@ -77,6 +82,19 @@ async function start(project: TestProject): Promise<() => Promise<void>> {
   return async () => {
     await started.down(GONE);
   };
+}
+
+/** Testcontainers waits for what runs; what ended before it looked is just not there. */
+async function there(started: StartedDockerComposeEnvironment, name: string, part: PartName): Promise<void> {
+  try {
+    started.getContainer(`${part}-1`);
+  } catch {
+    throw notStarted(await fateOf(`${name}-${part}-1`));
+  }
+}
+
+function notStarted(reason: string): CannotStart {
+  return new CannotStart(`The containers did not start, and are removed again. ${reason}\n${MORE}`);
 }
 
 /** Ends the run with a sentence for everything that is missing, before anything is started. */
