@@ -19,25 +19,29 @@ export function dateTime(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
 }
 
-export async function applyStory(config: Config, database: ClickHouse, story: Scenario): Promise<void> {
+/** @param moments up to when everything is applied, one after the other, each time windows are written */
+export async function applyStory(
+  config: Config,
+  database: ClickHouse,
+  story: Scenario,
+  moments = [lastMs(story)],
+): Promise<void> {
   await applyRecords(database, recordsOf(story));
   await database.insert('dead_letter_rows', deadLetters(story));
-  const ms = lastMs(story);
-  await database.insert(
-    'progress_rows',
-    READERS.map((service) => ({
-      service,
-      topic: 't',
-      partition: 0,
-      next_offset: '1',
-      release_offset: '1',
-      idle_at: ms,
-      applied_until: ms,
-      complete_until: ms,
-      updated_at: ms * 1000,
-    })),
-  );
-  await correlate(database, { afterMs: 0, settings: trailSettings(config) });
+  let afterMs = 0;
+  for (const ms of moments) {
+    await database.insert(
+      'progress_rows',
+      READERS.map((service) => progressOf(service, ms)),
+    );
+    await correlate(database, { afterMs, settings: trailSettings(config) });
+    afterMs = ms;
+  }
+}
+
+function progressOf(service: string, ms: number): object {
+  const applied = { applied_until: ms, complete_until: ms, idle_at: ms, updated_at: ms * 1000 };
+  return { service, topic: 't', partition: 0, next_offset: String(ms), release_offset: '1', ...applied };
 }
 
 function deadLetters(story: Scenario): object[] {
