@@ -74,7 +74,8 @@ async function expectRowsOfTheCore(): Promise<void> {
 
   const rows = await network.select(
     `SELECT inference_id, status, release, phase, toUnixTimestamp64Milli(known_at) AS known_at,
-            length(earlier) AS revisions FROM inference_rows FINAL WHERE NOT void ORDER BY inference_id`,
+            length(earlier) AS revisions FROM inference_rows FINAL
+     WHERE (partition, offset) IN (SELECT partition, offset FROM inferences) ORDER BY inference_id`,
   );
   const wanted = inferences
     .map((fact) => {
@@ -94,11 +95,9 @@ async function expectRowsOfTheCore(): Promise<void> {
 
   for (const id of ['i0', 'i31']) {
     const proofs = await store.facts('proofs', { kind: 'ids', ids: [id] });
-    const [row] = await network.select(
-      `SELECT state, path, length(earlier) AS n FROM proof_rows FINAL WHERE inference_id = '${id}'`,
-    );
-    const history = proofHistory(proofs);
-    expect(row).toEqual({ state: 'verified', path: 'TEE', n: String(history.length - 1) });
+    const [row] = await network.select(`SELECT state, path FROM proofs WHERE inference_id = '${id}'`);
+    const { state, path } = proofHistory(proofs).at(-1)?.value ?? {};
+    expect(row).toEqual({ state, path });
   }
   for (const id of ['session 1', 'allocated']) {
     const payments = await store.facts('payments', { kind: 'ids', ids: [id] });
@@ -109,11 +108,10 @@ async function expectRowsOfTheCore(): Promise<void> {
       ),
     ).at(-1);
     const [row] = await network.select<{ parts: unknown; unlinked: string }>(
-      `SELECT parts, unlinked FROM payments WHERE payment_id = '${id}'`,
+      `SELECT arrayMap(p -> (p.inference_id, toString(p.amount)), parts) AS parts, unlinked
+       FROM payments WHERE payment_id = '${id}'`,
     );
-    expect(row?.parts).toEqual(
-      split?.value.parts.map((part) => ({ inference_id: part.inferenceId, amount: part.amount.toString() })),
-    );
+    expect(row?.parts).toEqual(split?.value.parts.map((part) => [part.inferenceId, part.amount.toString()]));
     expect(row?.unlinked).toBe('0');
   }
 }
@@ -161,7 +159,7 @@ describe('the five services', () => {
     await network.send('inferences', INFERENCES.slice(0, 5));
     await network.applied({ inferences: 66 });
     const [row] = await network.select(
-      `SELECT (SELECT uniqExact(partition, offset) FROM inference_facts) AS facts,
+      `SELECT (SELECT uniqExact(partition, offset) FROM inference_rows) AS facts,
               (SELECT count() FROM dead_letters) AS letters, (SELECT sum(next_offset) FROM progress) AS next`,
     );
     expect(row).toEqual({ facts: '65', letters: '1', next: '66' });
@@ -205,8 +203,27 @@ describe('the five services', () => {
     expect(await store.facts('inferences', { kind: 'ids', ids })).toHaveLength(ids.length);
   });
 
+  it('write a record with other scripts, which is looked at more closely, as they write all others', async () => {
+    const plain = inferenceRecord('plain', { occurred_at: T, release: 'v1', cost: '123456789012345678901234567890' });
+    const other = { ...plain, event_id: 'other', inference_id: 'other', source: 'Gebläse 模型', clock_error_ms: -5 };
+    await network.send('releases', [traffic('r1', T, { v1: 10_000 })]);
+    await network.send('inferences', [plain, other]);
+    await network.start('inferences');
+    await network.applied({ inferences: 2 });
+    const columns = `* EXCEPT (inference_id, event_id, partition, offset, appended_at, known_at, key, source, clock_error_ms)`;
+    const rows = await network.select(`SELECT ${columns} FROM inference_rows FINAL ORDER BY inference_id`);
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toEqual(rows[1]);
+    expect(rows[0]).toMatchObject({ cost: plain.cost, release: 'v1', phase: 'active', activation: 1, earlier: [] });
+    const said = await network.select('SELECT key, source, clock_error_ms AS error FROM inference_rows ORDER BY key');
+    expect(said).toEqual([
+      { key: 'other', source: 'Gebläse 模型', error: -5 },
+      { key: 'plain', source: 'test', error: null },
+    ]);
+  });
+
   it('stop with a sentence when the tables are not there', async () => {
-    await network.database.command('DROP TABLE inference_facts');
+    await network.database.command('DROP TABLE inference_rows');
     await network.send('inferences', INFERENCES.slice(0, 1));
     const [service] = await network.start('inferences');
     await expect(service?.ended).rejects.toMatchObject({ code: 'CLICKHOUSE_NOT_MIGRATED' });
