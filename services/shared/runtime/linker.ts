@@ -39,7 +39,9 @@ const PAUSE_MAX_MS = 15_000;
 const POLL_MS = 150;
 /** Offsets of one pass, of all partitions together: what one statement can hold in memory. */
 const OFFSETS_MAX = 400_000n;
-const PAYMENTS_MAX = 5_000;
+/** Ids of payments that are held at once, and payments that are computed at once. */
+const PAYMENTS_MAX = 50_000;
+const COMPUTED_MAX = 2_500;
 
 /**
  * Finds the payments that name an inference which came after them. Nobody tells the payments: they look, behind what the
@@ -145,8 +147,11 @@ export class Linker implements Following {
     const partitions = behind.map(({ partition }) => partition);
     for (let after = '', more = true; more;) {
       const ids = await reads.naming(spans, { partitions, after, limit: PAYMENTS_MAX });
-      if (ids.length > 0) await compute(ids);
-      metrics.linkedPayments.inc(ids.length);
+      for (let i = 0; i < ids.length; i += COMPUTED_MAX) {
+        const some = ids.slice(i, i + COMPUTED_MAX);
+        await compute(some);
+        metrics.linkedPayments.inc(some.length);
+      }
       after = ids.at(-1) ?? '';
       more = ids.length === PAYMENTS_MAX;
     }

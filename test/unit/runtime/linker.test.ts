@@ -343,7 +343,7 @@ describe('links', () => {
         const completeUntilMs = Math.min(...settled.map((row) => row['complete_until'] as number));
         expect(linkedUntilMs).toEqual(PARTITIONS.map(() => completeUntilMs));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
