@@ -27,6 +27,8 @@ export interface Linked {
   readonly inferences: readonly LinkedInference[];
   /** Number of records, those that do not count included. */
   readonly records: number;
+  /** The models of all of these records: they only become more, too. */
+  readonly models: readonly string[];
   /** Number of records that these were told apart from. Both numbers only grow: with each of them more is known. */
   readonly copies: number;
 }
@@ -45,6 +47,7 @@ export function linkedTo(read: readonly LinkedRecord[]): (payment: Subject<Payme
     return {
       inferences: records.filter(({ counts }) => counts).map(({ fact }) => fact),
       records: records.length,
+      models: records.map(({ fact }) => fact.record.model_id),
       copies: records.reduce((sum, record) => sum + record.copies, 0),
     };
   };

@@ -9,19 +9,19 @@ import type { Linked } from './linked.js';
 /** The row of one payment in `payment_rows`; void while every record of it is a copy that does not count. */
 export function toRow({ id, counting, copies, weight }: Subject<PaymentRecord>, linked: Linked): Row {
   const facts = weight + linked.records;
-  const knowledge = { payment_id: id, facts, version: facts + linked.copies };
+  // Every model that a record names: none may be missing in a row with more knowledge, else the row of that model stayed.
+  const ownModels = copies.flatMap(({ record }) => record.model_id ?? []);
+  const models = sortedIds([...ownModels, ...linked.models]);
+  const knowledge = { payment_id: id, facts, version: facts + linked.copies, models };
   const history = counting.length === 0 ? [] : paymentHistory(counting, linked.inferences);
   const newest = history.at(-1);
   if (newest === undefined) {
     const row = { ...knowledge, known_at: 0, void: true };
     return row;
   }
-  const linkedModels = history.flatMap(({ value }) => value.parts.map(({ modelId }) => modelId));
-  const ownModels = copies.map(({ record }) => record.model_id);
   const row = {
     ...knowledge,
     ...toColumns(newest),
-    models: sortedIds([...ownModels, ...linkedModels].filter((model) => model !== null)),
     earlier: history.slice(0, -1).map(toColumns),
   };
   return row;

@@ -21,7 +21,14 @@ import { packageRoot } from '../../services/shared/package-root.js';
 const STREAMS = ['releases', 'proofs', 'payments', 'agents'] as const satisfies Stream[];
 const ROWS_MAX = 10_000;
 const SPAN = { partition: 0, from: 0n, to: 1n << 40n };
-const TABLES = [...Object.values(FACT_TABLES), 'payment_refs', 'payment_rows', 'model_state_rows', 'copy_rows'];
+const TABLES = [
+  ...Object.values(FACT_TABLES),
+  'payment_refs',
+  'payment_rows',
+  'payment_model_rows',
+  'model_state_rows',
+  'copy_rows',
+];
 
 export function readStory(name: string): Scenario {
   const file = join(packageRoot(), 'test', 'scenarios', `${name}.yaml`);

@@ -17,7 +17,15 @@ const STORIES = readdirSync(join(packageRoot(), 'test', 'scenarios'))
   .map((file) => file.replace('.yaml', ''))
   .sort();
 /** What two people read at once must not differ, whatever merged meanwhile. */
-const MERGED = ['inference_rows', 'payment_rows', 'model_state_rows', 'copy_rows', 'release_facts', 'proof_facts'];
+const MERGED = [
+  'inference_rows',
+  'payment_rows',
+  'payment_model_rows',
+  'model_state_rows',
+  'copy_rows',
+  'release_facts',
+  'proof_facts',
+];
 
 let config: Config;
 let database: ClickHouse;

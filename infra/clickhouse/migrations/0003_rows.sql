@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS payment_rows
   `unlinked` UInt256 COMMENT 'What no link takes; the parts and this sum to the amount.',
   `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
-  `models` Array(String) COMMENT 'Every model it was ever linked to, its own model_id included: what a look-up by model starts from.',
+  `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
   `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), parts Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)), unlinked UInt256, waiting Array(String), findings Array(String))) COMMENT 'What was known before, oldest first, each from its known_at on.',
   `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
@@ -76,6 +76,70 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY payment_id
 SETTINGS index_granularity = 1024
 COMMENT 'What each payment says and how its amount is split over its inferences.';
+
+CREATE TABLE IF NOT EXISTS payment_model_rows
+(
+  `model_id` LowCardinality(String) COMMENT 'A model that any record of the payment, or of an inference it may be for, names.',
+  `payment_id` String COMMENT 'The payment.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `amount` UInt256 COMMENT 'Amount of the whole payment, in the smallest unit of the asset.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
+  `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
+  `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, names_model Bool, parts Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
+  `version` UInt64 COMMENT 'That of the row in payment_rows: the greater holds.'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (model_id, payment_id)
+COMMENT 'The rows of payment_rows once more, one for each model, in the order of models: else a question about a model would read every payment there is.';
+
+-- No row is ever left behind: with each version of a payment its models only become more.
+CREATE MATERIALIZED VIEW IF NOT EXISTS payments_to_models TO payment_model_rows
+(
+  `model_id` LowCardinality(String) COMMENT 'A model that any record of the payment, or of an inference it may be for, names.',
+  `payment_id` String COMMENT 'The payment.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `amount` UInt256 COMMENT 'Amount of the whole payment, in the smallest unit of the asset.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
+  `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
+  `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, names_model Bool, parts Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
+  `version` UInt64 COMMENT 'That of the row in payment_rows: the greater holds.'
+)
+AS WITH arrayJoin(r.models) AS model
+SELECT
+  model AS model_id, r.payment_id AS payment_id, r.asset AS asset, r.network AS network, r.amount AS amount,
+  r.settled_at AS settled_at, r.settled_appended_at AS settled_appended_at, r.refunded AS refunded,
+  toBool(ifNull(r.model_id = model, false)) AS names_model,
+  arrayMap(
+    p -> (p.inference_id, assumeNotNull(p.occurred_at), p.amount),
+    arrayFilter(p -> ifNull(p.model_id = model, false), r.parts)
+  ) AS parts,
+  r.known_at AS known_at,
+  arrayMap(
+    e -> (
+      e.known_at, e.asset, e.network, e.amount, e.settled_at, e.settled_appended_at, e.refunded,
+      toBool(ifNull(e.model_id = model, false)),
+      arrayMap(
+        p -> (p.inference_id, assumeNotNull(p.occurred_at), p.amount),
+        arrayFilter(p -> ifNull(p.model_id = model, false), e.parts)
+      )
+    ),
+    r.earlier
+  ) AS earlier,
+  r.void AS void, r.version AS version
+FROM payment_rows AS r
+COMMENT 'Writes payment_model_rows with every row of payment_rows.';
 
 CREATE TABLE IF NOT EXISTS model_state_rows
 (

@@ -160,3 +160,12 @@ AS SELECT `stream`, `partition`, `offset`, `appended_at`, `event_id`, `subject_i
 FROM copy_rows FINAL
 WHERE NOT counts
 COMMENT 'Records that are ignored because another one of their event or inference counts, with the finding.';
+
+CREATE VIEW IF NOT EXISTS payment_names
+(
+  `kind` LowCardinality(String) COMMENT 'inference: an allocation names the inference. session: the payment names the session.',
+  `ref` String COMMENT 'The inference id or session id.',
+  `payment_id` String COMMENT 'The payment, by whichever of its records, copies that do not count included.'
+)
+AS SELECT kind, ref, payment_id FROM payment_refs FINAL
+COMMENT 'Which payments name an inference or a session: the quick way from an inference to its payments.';

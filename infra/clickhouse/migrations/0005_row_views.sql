@@ -358,7 +358,7 @@ CREATE VIEW IF NOT EXISTS payments
   `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
-  `models` Array(String) COMMENT 'Every model it was ever linked to, its own model_id included: what a look-up by model starts from.'
+  `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.'
 )
 AS SELECT `payment_id`, `asset`, `network`, `payer`, `payee`, `state`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `model_id`, `session_id`, `parts`, `unlinked`, `waiting`, `findings`, `known_at`, `models`
 FROM payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
@@ -383,7 +383,7 @@ CREATE VIEW IF NOT EXISTS payment_revisions
   `unlinked` UInt256 COMMENT 'What no link takes; the parts and this sum to the amount.',
   `waiting` Array(String) COMMENT 'Linked inferences of which no record is known yet.',
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
-  `models` Array(String) COMMENT 'Every model it was ever linked to, its own model_id included: what a look-up by model starts from.'
+  `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.'
 )
 AS SELECT
   payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS payer, said.5 AS payee, said.6 AS state, said.7 AS amount, said.8 AS settled_at, said.9 AS settled_appended_at, said.10 AS refunded, said.11 AS model_id, said.12 AS session_id, said.13 AS parts, said.14 AS unlinked, said.15 AS waiting, said.16 AS findings, models
@@ -424,6 +424,69 @@ CREATE VIEW IF NOT EXISTS payment_parts
 AS SELECT `payment_id`, `state`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `model_id`, `occurred_at`, `amount`, `asset`, `network`
 FROM payment_parts_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'The parts that payments are split into, as known now.';
+
+CREATE VIEW IF NOT EXISTS model_payments_as_of AS
+WITH
+  {known_at:DateTime64(3, 'UTC')} AS k,
+  r.known_at <= k AS newest,
+  arrayLastIndex(known -> known <= k, r.earlier.known_at) AS said
+SELECT
+  r.model_id, r.payment_id,
+  if(newest, r.asset, r.earlier.asset[said]) AS asset,
+  if(newest, r.network, r.earlier.network[said]) AS network,
+  if(newest, r.amount, r.earlier.amount[said]) AS amount,
+  if(newest, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
+  if(newest, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
+  if(newest, r.refunded, r.earlier.refunded[said]) AS refunded,
+  if(newest, r.names_model, r.earlier.names_model[said]) AS names_model,
+  if(newest, r.parts, r.earlier.parts[said]) AS parts,
+  if(newest, r.known_at, r.earlier.known_at[said]) AS known_at
+FROM payment_model_rows AS r FINAL
+WHERE NOT r.void AND (newest OR said > 0)
+  AND (if(newest, r.names_model, r.earlier.names_model[said]) OR notEmpty(if(newest, r.parts, r.earlier.parts[said])))
+COMMENT 'The payments of each model, with their parts for its inferences, as known at {known_at}.';
+
+CREATE VIEW IF NOT EXISTS model_payments
+(
+  `model_id` LowCardinality(String) COMMENT 'The model.',
+  `payment_id` String COMMENT 'A payment that says it is for the model, or has a part for an inference of it.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `amount` UInt256 COMMENT 'Amount of the whole payment, in the smallest unit of the asset.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
+  `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this is known: the greatest append time among the records it rests on.'
+)
+AS SELECT `model_id`, `payment_id`, `asset`, `network`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `names_model`, `parts`, `known_at`
+FROM model_payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+COMMENT 'The payments of each model, with their parts for its inferences, as known now.';
+
+CREATE VIEW IF NOT EXISTS model_payment_revisions
+(
+  `model_id` LowCardinality(String) COMMENT 'The model.',
+  `payment_id` String COMMENT 'A payment that at some time said it is for the model, or had a part for an inference of it.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'From when this was said, until the next revision.',
+  `asset` String COMMENT 'The asset paid in, by its latest record.',
+  `network` String COMMENT 'The network it settles on, as CAIP-2 chain id, by its latest record.',
+  `amount` UInt256 COMMENT 'Amount of the whole payment, in the smallest unit of the asset.',
+  `settled_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'Event time of the earliest SETTLED; null while not settled and after a REVERSED. UTC.',
+  `settled_appended_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Append time of the first SETTLED in log order; null when settled_at is.',
+  `refunded` Bool COMMENT 'The money did move and came back: the amount counts as 0 in sums.',
+  `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
+  `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.'
+)
+AS SELECT
+  model_id, payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS amount, said.5 AS settled_at, said.6 AS settled_appended_at, said.7 AS refunded, said.8 AS names_model, said.9 AS parts
+FROM
+(
+  SELECT model_id, payment_id, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts))) AS said
+  FROM payment_model_rows FINAL
+  WHERE NOT void
+)
+COMMENT 'Everything that was ever said of the payments of each model, a row a revision.';
 
 CREATE VIEW IF NOT EXISTS agent_changes_as_of AS
 SELECT agent_id, change_id, occurred_at, action, kind, model_id, before_digest, after_digest, caused_by, upstream_agent_ids, reverts_change_id, key, partition, offset, appended_at

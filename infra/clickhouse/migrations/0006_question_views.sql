@@ -37,12 +37,19 @@ SELECT
   p.amount AS amount, r.model_id AS model_id, r.release AS release, r.certain AS certain, r.activation AS activation,
   r.phase AS phase, r.covered AS covered, toBool(ifNull(p.settled_at >= w.to, false)) AS late,
   p.asset AS asset, p.network AS network
-FROM payment_parts_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS p
+FROM
+(
+  SELECT
+    model_id, payment_id, settled_at, settled_appended_at, refunded, asset, network,
+    part.inference_id AS inference_id, part.amount AS amount
+  FROM model_payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
+  ARRAY JOIN parts AS part
+  WHERE settled_at IS NOT NULL
+) AS p
 INNER JOIN inference_releases_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS r
   ON p.model_id = r.model_id AND p.inference_id = r.inference_id
 LEFT JOIN windows_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS w
   ON r.model_id = w.model_id AND r.release = w.release AND r.activation = w.activation
-WHERE p.settled_at IS NOT NULL
 COMMENT 'Parts of settled payments, with the release whose work they paid or may have, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS settled_work
@@ -69,18 +76,12 @@ COMMENT 'Parts of settled payments, with the release whose work they paid or may
 
 CREATE VIEW IF NOT EXISTS settled_while_active_as_of AS
 SELECT
-  p.payment_id AS payment_id, p.settled_at AS settled_at, p.refunded AS refunded, p.amount AS amount,
-  p.model AS model_id, w.release AS release, w.activation AS activation, p.asset AS asset, p.network AS network
-FROM
-(
-  SELECT
-    payment_id, assumeNotNull(settled_at) AS settled_at, refunded, amount, asset, network,
-    arrayJoin(arrayDistinct(arrayFilter(m -> m IS NOT NULL, arrayPushBack(arrayMap(p -> p.model_id, parts), model_id)))) AS model
-  FROM payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')})
-  WHERE settled_at IS NOT NULL
-) AS p
+  p.payment_id AS payment_id, assumeNotNull(p.settled_at) AS settled_at, p.refunded AS refunded, p.amount AS amount,
+  p.model_id AS model_id, w.release AS release, w.activation AS activation, p.asset AS asset, p.network AS network
+FROM model_payments_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS p
 INNER JOIN windows_as_of(known_at = {known_at:DateTime64(3, 'UTC')}) AS w
-  ON p.model = w.model_id AND p.settled_at >= w.from AND (w.to IS NULL OR p.settled_at < w.to)
+  ON p.model_id = w.model_id AND p.settled_at >= w.from AND (w.to IS NULL OR p.settled_at < w.to)
+WHERE p.settled_at IS NOT NULL
 COMMENT 'Payments linked to a model that settled while one of its releases had traffic, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS settled_while_active

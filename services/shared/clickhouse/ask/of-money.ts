@@ -63,8 +63,8 @@ const SERVED_BY = `
     AND (ifNull(release = {release:String}, false) OR (status = 'ambiguous' AND has(candidates.release, {release:String})))`;
 
 const SETTLED_PARTS = `
-  SELECT payment_id, inference_id, settled_at, settled_appended_at, refunded, amount
-  FROM payment_parts${AS_OF} WHERE model_id = {model:String} AND settled_at IS NOT NULL`;
+  SELECT payment_id, part.inference_id AS inference_id, settled_at, settled_appended_at, refunded, part.amount AS amount
+  FROM model_payments${AS_OF} ARRAY JOIN parts AS part WHERE model_id = {model:String} AND settled_at IS NOT NULL`;
 
 /** The two answers about the payments of a release or of one activation, which are never merged. */
 export async function paymentsOf(views: ViewReader, work: Work, knownAtMs: number): Promise<ReleasePayments> {
@@ -100,9 +100,8 @@ async function settledWhileActiveOf(
   );
   if (spans.length === 0) return [];
   const row = await views.row<{ ids: string[] }>(
-    `SELECT arraySort(groupArray(payment_id)) AS ids FROM payments${AS_OF}
-     WHERE settled_at IS NOT NULL AND has(models, {model:String})
-       AND (ifNull(model_id = {model:String}, false) OR arrayExists(p -> ifNull(p.model_id = {model:String}, false), parts))
+    `SELECT arraySort(groupArray(payment_id)) AS ids FROM model_payments${AS_OF}
+     WHERE model_id = {model:String} AND settled_at IS NOT NULL
        AND arrayExists((spanFrom, spanTo) ->
          toUnixTimestamp64Micro(assumeNotNull(settled_at)) >= spanFrom
          AND toUnixTimestamp64Micro(assumeNotNull(settled_at)) < spanTo,
@@ -165,7 +164,7 @@ export async function taintAnswer(
   const state = await stateOf(views, model, knownAtMs);
   const flagged = state.flaggedReleases.has(release);
   const covered = coveredCondition(state, release);
-  if (covered.params.froms.length === 0) {
+  if (covered.none) {
     return taintShape({ flagged, certain: [], possible: [], amount: { tainted: 0n, possible: 0n } });
   }
   const params = { model, release, known: dateTime(knownAtMs), ...covered.params };
@@ -197,6 +196,7 @@ export async function workAppearedSince(
   state: ModelStateAt,
 ): Promise<boolean> {
   const covered = coveredCondition(state, release);
+  if (covered.none) return false;
   const params = {
     model,
     release,

@@ -19,8 +19,8 @@ const THE_MODEL = 'model_id = {model:String}';
 const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Array(String)}, assumeNotNull(release))`;
 /** Payments that ever had a part for an inference that was ever attributed to a release that was ever flagged. */
 const MAY_BE_TAINTED = `payment_id IN (
-  SELECT payment_id FROM payment_revisions ARRAY JOIN parts AS p
-  WHERE has(models, {model:String}) AND settled_at IS NOT NULL AND ifNull(p.model_id = {model:String}, false)
+  SELECT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
+  WHERE ${THE_MODEL} AND settled_at IS NOT NULL
     AND p.inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
 
 export async function alertsAnswer(
@@ -37,8 +37,8 @@ export async function alertsAnswer(
     views.records(
       'inferences',
       `${THE_MODEL} AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
-         AND inference_id IN (SELECT p.inference_id FROM payment_revisions ARRAY JOIN parts AS p
-           WHERE has(models, {model:String}) AND settled_at IS NOT NULL AND ifNull(p.model_id = {model:String}, false))`,
+         AND inference_id IN (SELECT p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
+           WHERE ${THE_MODEL} AND settled_at IS NOT NULL)`,
       params,
     ),
     staleSpans(views, params),
@@ -79,12 +79,11 @@ async function staleSpans(views: ViewReader, params: Params, condition = 'true')
   }));
 }
 
-/** Inferences that the payments meeting a condition ever named, by id or session. */
+/** Inferences that the payments meeting a condition ever had a part for, by what rows are ordered by. */
 function linkedBy(payments: string): string {
-  return `(
-    inference_id IN (SELECT a.inference_id FROM payment_records ARRAY JOIN allocations AS a WHERE ${payments})
-    OR session_id IN (SELECT session_id FROM payment_records WHERE ${payments})
-  )`;
+  return `(model_id, occurred_at, inference_id) IN (
+    SELECT assumeNotNull(p.model_id), assumeNotNull(p.occurred_at), p.inference_id FROM payment_revisions
+    ARRAY JOIN parts AS p WHERE ${payments} AND p.model_id IS NOT NULL)`;
 }
 
 /** Everything about one inference, with the records it rests on. */
@@ -99,8 +98,8 @@ export async function trailAnswer(
   const own = await views.records('inferences', the, params);
   const sessions = sortedIds(own.flatMap(({ record }) => record.session_id ?? []));
   const paid = `payment_id IN (
-    SELECT payment_id FROM payment_records WHERE has({sessions:Array(String)}, assumeNotNull(session_id)) AND session_id IS NOT NULL
-    UNION DISTINCT SELECT payment_id FROM payment_records ARRAY JOIN allocations AS a WHERE a.inference_id = {inference:String}
+    SELECT payment_id FROM payment_names
+    WHERE (kind = 'inference' AND ref = {inference:String}) OR (kind = 'session' AND ref IN {sessions:Array(String)})
   )`;
   const agentIds = sortedIds(own.flatMap(({ record }) => record.agent_id ?? []));
   const [payments, linked, proofs, agents] = await Promise.all([

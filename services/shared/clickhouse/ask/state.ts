@@ -1,5 +1,6 @@
 import type { Incident } from '../../core/incident.js';
 import { incidentState } from '../../core/incident.js';
+import type { Params } from '../client.js';
 import { AS_OF, dateTime, numberOrNull, type ViewReader } from './view-reader.js';
 
 /** What the release records of a model come to, as the view `model_states` has it. Event times are microseconds. */
@@ -132,27 +133,32 @@ export function isCovered(
 }
 
 /** The same as a condition on columns `occurred_at` and `target_id`, with its parameters. */
-export function coveredCondition(state: ModelStateAt, release: string): { sql: string; params: CoverageParams } {
+export function coveredCondition(state: ModelStateAt, release: string): CoveredCondition {
   const spans = state.coverage.filter((span) => span.release === release);
-  return {
-    sql: `arrayExists((spanFrom, spanUntil, isAny, target) ->
-        toUnixTimestamp64Micro(occurred_at) >= spanFrom AND toUnixTimestamp64Micro(occurred_at) < spanUntil
-        AND (isAny = 1 OR ifNull(target_id = target, false)),
-      {froms:Array(Int64)}, {untils:Array(Int64)}, {anys:Array(UInt8)}, {targets:Array(String)})`,
-    params: {
-      froms: spans.map((span) => span.from),
-      untils: spans.map((span) => span.until),
-      anys: spans.map((span) => (span.targetId === null ? 1 : 0)),
-      targets: spans.map((span) => span.targetId ?? ''),
-    },
+  const params = {
+    first: Math.min(...spans.map(({ from }) => from)),
+    last: Math.max(...spans.map(({ until }) => until)),
+    froms: spans.map((span) => span.from),
+    untils: spans.map((span) => span.until),
+    anys: spans.map((span) => (span.targetId === null ? 1 : 0)),
+    targets: spans.map((span) => span.targetId ?? ''),
   };
+  // Rows are ordered by time: outside of all spans nothing is read. One span for any target is nothing but that.
+  const within = `occurred_at >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
+    AND occurred_at < fromUnixTimestamp64Micro({last:Int64}, 'UTC')`;
+  const each = `arrayExists((spanFrom, spanUntil, isAny, target) ->
+      toUnixTimestamp64Micro(occurred_at) >= spanFrom AND toUnixTimestamp64Micro(occurred_at) < spanUntil
+      AND (isAny = 1 OR ifNull(target_id = target, false)),
+    {froms:Array(Int64)}, {untils:Array(Int64)}, {anys:Array(UInt8)}, {targets:Array(String)})`;
+  const simple = spans.length === 1 && spans[0]?.targetId === null;
+  return { none: spans.length === 0, sql: simple ? within : `${within} AND ${each}`, params };
 }
 
-interface CoverageParams extends Readonly<Record<string, readonly number[] | readonly string[]>> {
-  readonly froms: readonly number[];
-  readonly untils: readonly number[];
-  readonly anys: readonly number[];
-  readonly targets: readonly string[];
+interface CoveredCondition {
+  /** No flag covers any inference of it: there is nothing to look for, and the condition may not be used. */
+  readonly none: boolean;
+  readonly sql: string;
+  readonly params: Params;
 }
 
 /** The state of an incident; whether work appeared since its close is asked of the views only where that decides. */
