@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { StackEngine } from '../../services/scenario/stack-engine.js';
 import { loadConfig } from '../../services/shared/config.js';
 import { fuzz } from '../fuzz/fuzz.js';
+import { serverEnv } from './servers.fixture.js';
 
 const STORIES = 4;
 
@@ -14,12 +15,7 @@ describe('random stories on the real stack', () => {
     'have every answer of the pure core, with $partitions partitions and $instances instances',
     { timeout: 600_000 },
     async ({ partitions, instances }) => {
-      const { brokers, registryUrl, clickhouseUrl } = inject('endpoints');
-      const config = loadConfig({
-        KAFKA_BROKERS: brokers,
-        SCHEMA_REGISTRY_URL: registryUrl,
-        CLICKHOUSE_URL: clickhouseUrl,
-      });
+      const config = loadConfig(serverEnv());
       const { signal } = new AbortController();
       const seed = String(randomInt(1_000_000));
       const printed = [`npm run fuzz -- --seed ${seed} --stories ${STORIES}`];

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { composeServices, hostEnvironment, portVariables } from '../../compose-f
 import containers from '../../containers.config.js';
 import { composeProblem, engineProblem, engineSentence, imageProblems, type Images } from '../../docker-problems.js';
 import { loadConfig } from '../../../services/shared/config.js';
+import { packageRoot } from '../../../services/shared/package-root.js';
 import { STACK_TESTS } from '../../../vitest.config.js';
 
 const PORTS = { kafka: 20_001, registry: 20_002, clickhouse: 20_003 };
@@ -40,6 +41,14 @@ describe('npm run test:containers', () => {
     const { include, exclude } = (containers as { test: typeof STACK_TESTS }).test;
     expect(include).toEqual(STACK_TESTS.include);
     expect(exclude).toEqual([...STACK_TESTS.exclude, 'test/integration/clickhouse-http*.test.ts']);
+  });
+
+  it('finds no test that names the shared servers without their user and password', () => {
+    const folders = ['integration', 'faults'].map((name) => join(packageRoot(), 'test', name));
+    const bare = folders.flatMap((from) =>
+      readdirSync(from).filter((file) => readFileSync(join(from, file), 'utf8').includes('SCHEMA_REGISTRY_URL: ')),
+    );
+    expect(bare.filter((file) => !file.startsWith('embedded'))).toEqual(['servers.fixture.ts']);
   });
 });
 
