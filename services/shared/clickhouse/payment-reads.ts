@@ -8,8 +8,8 @@ import { factColumns, toFact, type FactRow } from './fact-rows.js';
 
 type Database = Pick<ClickHouse, 'select'>;
 
-/** More names than this are in every granule: asking the Bloom filters about each costs more than it saves. */
-const BLOOM_NAMES_MAX = 2_000;
+/** One filter in a hundred says yes to a name it does not hold: with more names than this nearly every one says yes to some. */
+const BLOOM_NAMES_MAX = 200;
 
 interface LinkedRow {
   readonly inference_id: string;
