@@ -1,6 +1,6 @@
 import { Bytes, lowCardinality, UINT32 } from '../shared/clickhouse/native.js';
 import type { Interner } from './interner.js';
-import { controlIn, highBitsIn, kindOfByte, kindsOf, viewOf } from './text-kinds.js';
+import { controlIn, highBitsIn, kindOfByte, kindsOf } from './text-kinds.js';
 
 const ROWS_AT_FIRST = 4096;
 const NOT_PLACED = -1;
@@ -22,7 +22,7 @@ export class TextColumn {
   }
 
   /** Returns which kinds of bytes there are in it. `from` is -1 for null. */
-  add(source: Uint8Array, from: number, to: number): number {
+  add(source: DataView, from: number, to: number): number {
     const { bytes, nulls } = this;
     this.#rowStart = bytes.length;
     nulls?.byte(from === NULL ? 1 : 0);
@@ -33,14 +33,13 @@ export class TextColumn {
     const size = to - from;
     bytes.varint(size);
     bytes.reserve(size);
-    const sourceView = viewOf(source);
     const { view } = bytes;
-    let read = source.byteOffset + from;
+    let read = from;
     let at = bytes.length;
     let high = 0;
     let control = 0;
     for (let left = size >>> 2; left > 0; left -= 1) {
-      const word = sourceView.getInt32(read, true);
+      const word = source.getInt32(read, true);
       view.setInt32(at, word, true);
       high |= highBitsIn(word);
       control |= controlIn(word);
@@ -49,7 +48,7 @@ export class TextColumn {
     }
     let kinds = kindsOf(high, control);
     for (let left = size & 3; left > 0; left -= 1) {
-      const byte = sourceView.getUint8(read++);
+      const byte = source.getUint8(read++);
       view.setUint8(at++, byte);
       kinds |= kindOfByte(byte);
     }
@@ -150,7 +149,7 @@ export class AmountColumn {
   readonly #nulls = new Bytes(ROWS_AT_FIRST);
 
   /** False if it is no amount, or one that only a closer look can tell. `from` is -1 for null. */
-  set(row: number, source: Uint8Array, from: number, to: number): boolean {
+  set(row: number, source: DataView, from: number, to: number): boolean {
     const start = row * UINT256_INTS;
     if (start >= this.#ints.length) this.#ints = grown(this.#ints);
     this.#nulls.reserve(row + 1 - this.#nulls.length);
@@ -178,9 +177,9 @@ export class AmountColumn {
     this.#nulls.clear();
   }
 
-  #setLong(start: number, source: Uint8Array, from: number, to: number): boolean {
+  #setLong(start: number, source: DataView, from: number, to: number): boolean {
     if (to === from || to - from > SURE_DIGITS_MAX || digits(source, from, to) < 0) return false;
-    let rest = BigInt(Buffer.from(source.buffer, source.byteOffset + from, to - from).toString('latin1'));
+    let rest = BigInt(Buffer.from(source.buffer, from, to - from).toString('latin1'));
     for (let i = start; rest > 0n; i += 1) {
       this.#ints[i] = Number(rest & 0xffffffffn);
       rest >>= 32n;
@@ -193,10 +192,10 @@ export class AmountColumn {
 const SURE_DIGITS_MAX = 77;
 
 /** The number that some digits are (not exact beyond 15), or -1 if one of them is none. */
-function digits(source: Uint8Array, from: number, to: number): number {
+function digits(source: DataView, from: number, to: number): number {
   let value = 0;
   for (let i = from; i < to; i += 1) {
-    const digit = (source[i] as number) - 0x30;
+    const digit = source.getUint8(i) - 0x30;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }

@@ -36,6 +36,7 @@ const CODES = {
 const KINDS = Uint8Array.from(AVRO_FIELDS, ([, kind]) => CODES[kind]);
 
 const NULL = -1;
+const NONE = -1;
 /** Avro's numbers of the branches of ["null", T], as it writes them. */
 const BRANCH_NULL = 0;
 const BRANCH_VALUE = 2;
@@ -46,20 +47,22 @@ const INT_VARINT_BYTES_MAX = 4;
 
 /** Where in the bytes of a record the values of its fields are. One object for all records: it is read into again. */
 export class FieldSpans {
-  /** Begin and end of each field of text; -1 where it is null. */
+  /** Where each field of text begins and ends in the view; -1 where it is null. */
   readonly from = new Int32Array(AVRO_FIELDS.length);
   readonly to = new Int32Array(AVRO_FIELDS.length);
   micros = 0;
   clockErrorMs: number | null = null;
   #at = 0;
+  #end = 0;
 
-  /** False for whatever is not plainly a record of ours; the object then holds nothing of use. */
-  read(value: Uint8Array): boolean {
-    this.#at = HEADER_BYTES;
+  /** Reads the value between two places. False for what is not plainly a record of ours; there is nothing of use then. */
+  read(view: DataView, start: number, end: number): boolean {
+    this.#at = start + HEADER_BYTES;
+    this.#end = end;
     for (let field = 0; field < KINDS.length; field += 1) {
       const kind = KINDS[field];
       if (kind === STRING_OR_NULL || kind === INT_OR_NULL) {
-        const branch = value[this.#at++];
+        const branch = this.#at < end ? view.getUint8(this.#at++) : NONE;
         if (branch === BRANCH_NULL) {
           this.from[field] = NULL;
           this.to[field] = NULL;
@@ -69,28 +72,28 @@ export class FieldSpans {
         if (branch !== BRANCH_VALUE) return false;
       }
       if (kind === MICROS || kind === INT_OR_NULL) {
-        const number = this.#number(value, kind === MICROS ? MICROS_VARINT_BYTES_MAX : INT_VARINT_BYTES_MAX);
+        const number = this.#number(view, kind === MICROS ? MICROS_VARINT_BYTES_MAX : INT_VARINT_BYTES_MAX);
         if (number < 0) return false;
         if (kind === MICROS) this.micros = number;
         else this.clockErrorMs = number;
         continue;
       }
-      const length = this.#number(value, LENGTH_VARINT_BYTES_MAX);
+      const length = this.#number(view, LENGTH_VARINT_BYTES_MAX);
       if (length < 0) return false;
       this.from[field] = this.#at;
       this.#at += length;
       this.to[field] = this.#at;
     }
-    return this.#at === value.length;
+    return this.#at === end;
   }
 
-  /** A number of at least 0, or -1 for any other and for what has more bytes. Whoever reads past the end does so in vain. */
-  #number(value: Uint8Array, bytesMax: number): number {
+  /** A number of at least 0, or -1 for any other and for what has more bytes. */
+  #number(view: DataView, bytesMax: number): number {
     let sum = 0;
     let unit = 1;
     for (let i = 0; i < bytesMax; i += 1) {
-      const byte = value[this.#at++];
-      if (byte === undefined) return NULL;
+      if (this.#at >= this.#end) return NULL;
+      const byte = view.getUint8(this.#at++);
       sum += (byte & 0x7f) * unit;
       if (byte < 0x80) return sum % 2 === 0 && sum <= Number.MAX_SAFE_INTEGER ? sum / 2 : NULL;
       unit *= 0x80;

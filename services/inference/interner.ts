@@ -1,4 +1,4 @@
-import { kindOfByte, viewOf } from './text-kinds.js';
+import { kindOfByte } from './text-kinds.js';
 
 const TABLE_SIZE = 1 << 17;
 /** More distinct values than this are forgotten and learnt anew: none is, while a block is being gathered. */
@@ -19,21 +19,20 @@ export class Interner {
   #count = 0;
 
   /** The number of these bytes, or -1 when there is no room for more. */
-  idOf(bytes: Uint8Array, from: number, to: number): number {
-    const view = viewOf(bytes);
+  idOf(view: DataView, from: number, to: number): number {
     let hash = to - from;
-    let at = bytes.byteOffset + from;
+    let at = from;
     for (let left = hash >>> 2; left > 0; left -= 1) {
       hash = Math.imul(hash ^ view.getInt32(at, true), 0x01000193);
       hash ^= hash >>> 15;
       at += 4;
     }
-    for (const end = bytes.byteOffset + to; at < end; at += 1) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193);
+    for (; at < to; at += 1) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193);
     let slot = (hash ^ (hash >>> 15)) & (TABLE_SIZE - 1);
     for (;;) {
       const id = this.#table[slot] as number;
-      if (id === EMPTY) return this.#add(slot, bytes, from, to);
-      if (this.#equals(id, bytes, from, to)) return id;
+      if (id === EMPTY) return this.#add(slot, view, from, to);
+      if (this.#equals(id, view, from, to)) return id;
       slot = (slot + 1) & (TABLE_SIZE - 1);
     }
   }
@@ -64,10 +63,9 @@ export class Interner {
     this.#count = 0;
   }
 
-  #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {
+  #equals(id: number, view: DataView, from: number, to: number): boolean {
     if (this.#lengths[id] !== to - from) return false;
-    const view = viewOf(bytes);
-    let read = bytes.byteOffset + from;
+    let read = from;
     let at = this.#starts[id] as number;
     const end = at + to - from;
     for (; at + 4 <= end; at += 4, read += 4) if (this.#view.getInt32(at) !== view.getInt32(read)) return false;
@@ -75,7 +73,7 @@ export class Interner {
     return true;
   }
 
-  #add(slot: number, bytes: Uint8Array, from: number, to: number): number {
+  #add(slot: number, view: DataView, from: number, to: number): number {
     if (this.#count === ENTRIES_MAX) return -1;
     const id = this.#count++;
     const start = this.#arenaEnd;
@@ -87,8 +85,9 @@ export class Interner {
     }
     let kinds = 0;
     for (let i = from; i < to; i += 1) {
-      this.#arena[this.#arenaEnd++] = bytes[i] as number;
-      kinds |= kindOfByte(bytes[i] as number);
+      const byte = view.getUint8(i);
+      this.#arena[this.#arenaEnd++] = byte;
+      kinds |= kindOfByte(byte);
     }
     this.#table[slot] = id;
     this.#starts[id] = start;

@@ -7,7 +7,7 @@ import type { LogRecord } from '../shared/runtime/ports.js';
 import { AmountColumn, IntColumn, LongColumn, NameColumn, TextColumn } from './columns.js';
 import { FIELD, FieldSpans } from './field-spans.js';
 import { Interner } from './interner.js';
-import { CONTROL, NOT_ASCII } from './text-kinds.js';
+import { CONTROL, NOT_ASCII, viewOf } from './text-kinds.js';
 import { header, VERDICT_COLUMNS, VerdictBlock } from './verdict-columns.js';
 import { VerdictMemo, type Evidence } from './verdict-memo.js';
 
@@ -85,7 +85,8 @@ export class InferenceTranscoder implements Transcoder {
     appendedAtMs: 0,
     clockErrorMs: 0,
   };
-  readonly #out = new Bytes(1 << 20);
+  /** Memory of blocks that are durable. */
+  readonly #spare: Bytes[] = [];
   #rowCount = 0;
 
   constructor(private readonly releases: ReleaseKnowledge) {
@@ -94,15 +95,17 @@ export class InferenceTranscoder implements Transcoder {
 
   add({ key, value, offset, appendedAtMs }: LogRecord, partition: number): boolean {
     const spans = this.#spans;
-    if (value === null || !spans.read(value)) return false;
+    if (value === null) return false;
+    const view = viewOf(value);
+    if (!spans.read(view, value.byteOffset, value.byteOffset + value.length)) return false;
     const occurredAt = spans.micros;
     if (occurredAt < EARLIEST_MICROS || occurredAt > appendedAtMs * MICROS_PER_MS + DAY_MICROS) return false;
     const row = this.#rowCount;
     const { from, to } = spans;
-    if (!this.#findNames(value) || !this.#cost.set(row, value, from[FIELD.cost] as number, to[FIELD.cost] as number)) {
+    if (!this.#findNames(view) || !this.#cost.set(row, view, from[FIELD.cost] as number, to[FIELD.cost] as number)) {
       return false;
     }
-    if (!this.#addTexts(value, key)) return false;
+    if (!this.#addTexts(view, key ?? NO_KEY)) return false;
     for (let i = 0; i < NAMES.length; i += 1) this.#names[i]?.values.set(row, this.#ids[i] as number);
     this.#partition.set(row, partition);
     this.#offset.set(row, Number(offset));
@@ -119,7 +122,7 @@ export class InferenceTranscoder implements Transcoder {
     const rowCount = this.#rowCount;
     if (rowCount === 0) return null;
     this.#rowCount = 0;
-    const out = this.#out;
+    const out = this.#spare.pop() ?? new Bytes(1 << 20);
     out.clear();
     out.varint(COLUMNS.length);
     out.varint(rowCount);
@@ -151,10 +154,11 @@ export class InferenceTranscoder implements Transcoder {
       this.#interner.clear();
       this.#memo.clear();
     }
-    return { columns: COLUMNS, rowCount, bytes: Buffer.from(out.buffer.subarray(0, out.length)) };
+    const bytes = out.buffer.subarray(0, out.length);
+    return { columns: COLUMNS, rowCount, bytes, release: () => this.#spare.push(out) };
   }
 
-  #findNames(value: Buffer): boolean {
+  #findNames(view: DataView): boolean {
     const { from, to } = this.#spans;
     for (let i = 0; i < NAMES.length; i += 1) {
       const { field, forbidden, bytesMax } = this.#names[i] as Copied<NameColumn>;
@@ -163,7 +167,7 @@ export class InferenceTranscoder implements Transcoder {
       let id = NULL;
       if (start !== NULL) {
         if (end - start > bytesMax) return false;
-        id = this.#interner.idOf(value, start, end);
+        id = this.#interner.idOf(view, start, end);
         if (id === NULL || (this.#interner.kindsOf(id) & forbidden) !== 0) return false;
       }
       this.#ids[i] = id;
@@ -172,7 +176,7 @@ export class InferenceTranscoder implements Transcoder {
   }
 
   /** All or none: of a record that is not taken nothing may stay. */
-  #addTexts(value: Buffer, key: Buffer | null): boolean {
+  #addTexts(view: DataView, key: Buffer): boolean {
     const { from, to } = this.#spans;
     let added = 0;
     let fine = true;
@@ -180,10 +184,10 @@ export class InferenceTranscoder implements Transcoder {
       const { field, forbidden, bytesMax, values } = this.#texts[added] as Copied<TextColumn>;
       const start = from[field] as number;
       const end = to[field] as number;
-      fine = (values.add(value, start, end) & forbidden) === 0 && end - start <= bytesMax;
+      fine = (values.add(view, start, end) & forbidden) === 0 && end - start <= bytesMax;
     }
     if (fine) {
-      if ((this.#key.add(key ?? NO_KEY, 0, key?.length ?? 0) & NOT_IN_TEXT) === 0) return true;
+      if ((this.#key.add(viewOf(key), key.byteOffset, key.byteOffset + key.length) & NOT_IN_TEXT) === 0) return true;
       this.#key.undo();
     }
     for (let i = 0; i < added; i += 1) this.#texts[i]?.values.undo();

@@ -43,6 +43,7 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
   const ours = avroType(schema);
   const known = new Map<number, Entry>();
   const waiting = new Map<number, string>();
+  let oursLast: number | WireFault | null = null;
 
   async function load(id: number): Promise<'loaded' | 'unreachable'> {
     const answer = await source.writerSchema(id);
@@ -55,8 +56,11 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
   return {
     async prepare(values) {
       const missing = new Set<number>();
+      let last: number | WireFault = 'EMPTY_VALUE';
       for (const value of values) {
         const id = schemaIdOf(value);
+        if (id === last) continue;
+        last = id;
         if (typeof id === 'number' && !known.has(id)) missing.add(id);
       }
       waiting.clear();
@@ -80,8 +84,11 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
 
     isOurs(value) {
       const id = schemaIdOf(value);
+      if (id === oursLast) return true;
       const entry = typeof id === 'number' ? known.get(id) : undefined;
-      return entry !== undefined && 'reader' in entry && entry.isOurs;
+      const isOurs = entry !== undefined && 'reader' in entry && entry.isOurs;
+      if (isOurs) oursLast = id;
+      return isOurs;
     },
   };
 }

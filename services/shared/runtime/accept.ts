@@ -28,6 +28,8 @@ export interface EncodedRows {
   readonly columns: readonly string[];
   readonly rowCount: number;
   readonly bytes: Buffer;
+  /** They are durable: the memory of the bytes may be used again. */
+  release(): void;
 }
 
 /** A record that can never be processed, with the reason. */

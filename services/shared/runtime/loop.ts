@@ -53,7 +53,8 @@ export async function readBatch<S extends Stream>(batch: Batch, parts: LoopParts
   const rows = facts.map((fact) => attributed?.row(fact, parts.releases) ?? parts.toFactRow(fact));
   const gaps = gapsIn(batch, state.readOffset);
   timed('read');
-  return { batch, state, accepted, rows, gaps, rowCount: rows.length + (accepted.encoded?.rowCount ?? 0) };
+  const rowCount = rows.length + (accepted.encoded?.rowCount ?? 0);
+  return { batch, state, accepted, rows, gaps, rowCount, isLast: batch.nextOffset >= batch.endOffset };
 }
 
 /** What was read counts as read: the next batch of the partition goes on from here. */
@@ -115,6 +116,7 @@ export async function commitBatches<S extends Stream>(
       state.appliedUntilMs,
     );
     state.changed = true;
+    accepted.encoded?.release();
     metrics.records.inc({ topic: batch.topic, fate: 'fact' }, rowCount);
     metrics.records.inc({ topic: batch.topic, fate: 'dead_letter' }, accepted.refused.length);
     metrics.gapOffsets.inc({ topic: batch.topic }, sizeOf(gaps));

@@ -156,12 +156,13 @@ describe('the transcoder', () => {
       inferences: fc.array(fc.tuple(inference, damage, fc.nat(6), optional(text)), { minLength: 1, maxLength: 30 }),
       millisPerRelease: fc.constantFrom(1, 0.3),
     });
-    check(stories, 1000, ({ releases, inferences, millisPerRelease }) => {
+    check(stories, 500, ({ releases, inferences, millisPerRelease }) => {
       const log = logOf(releases, (i) => START_MS + Math.floor(i * millisPerRelease));
       const transcoder = new InferenceTranscoder({ log, nextOffset: log.nextOffset });
       const expected: unknown[] = [];
       for (const [i, [record, damaged, later, key]] of inferences.entries()) {
-        const value = damaged(encoder.encode(record));
+        const sent = encoder.encode(record);
+        const value = damaged(sent);
         const more = { offset: BigInt(i) + 2n ** 33n, appendedAtMs: START_MS + later };
         const entry = logRecord(value, { ...more, key: key === null ? null : Buffer.from(key) });
         const row = ordinaryRow(entry, log);

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { Pipeline } from '../../../services/shared/runtime/pipeline.js';
+import { Pipeline, type Portion } from '../../../services/shared/runtime/pipeline.js';
 
-interface Numbered {
+interface Numbered extends Portion {
   readonly name: string;
-  readonly rowCount: number;
 }
 type Write = { readonly names: string; end(error?: Error): void };
 
@@ -29,8 +28,8 @@ function pipelineOf(rowsMax = 10) {
         });
       }),
   });
-  const add = (name: string, rowCount = 1, signal = new AbortController().signal): Promise<void> =>
-    pipeline.add({ name, rowCount }, signal);
+  const add = (name: string, rowCount = 1, signal = new AbortController().signal, isLast = true): Promise<void> =>
+    pipeline.add({ name, rowCount, isLast }, signal);
   return { pipeline, add, writes, failures, signals };
 }
 
@@ -44,6 +43,26 @@ describe('the pipeline', () => {
     await add('b');
     await begun(writes, 1);
     expect(writes[0]?.names).toBe('ab');
+  });
+
+  it('waits for company far from the end of the log, until there is enough or somebody asks', async () => {
+    const { pipeline, add, writes } = pipelineOf(10);
+    const { signal } = new AbortController();
+    await add('a', 1, signal, false);
+    await add('b', 1, signal, false);
+    await new Promise(setImmediate);
+    expect(writes).toHaveLength(0);
+    await add('c', 4, signal, false);
+    await begun(writes, 1);
+    writes[0]?.end();
+    await add('d', 1, signal, false);
+    const flushed = pipeline.flush();
+    await begun(writes, 2);
+    writes[1]?.end();
+    await flushed;
+    await add('e', 1, signal, false);
+    await begun(writes, 3); // After a moment it is alone.
+    expect(writes.map(({ names }) => names)).toEqual(['abc', 'd', 'e']);
   });
 
   it('gathers the next write while one is under way, and never overlaps two', async () => {
