@@ -48,4 +48,8 @@ async function main(): Promise<number> {
   return differing.length > 0 ? EXIT.findings : EXIT.ok;
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  if (ending.signal.aborted) return EXIT.interrupted;
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.failure;
+});
