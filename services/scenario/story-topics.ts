@@ -10,7 +10,7 @@ export interface StoryTopics {
   readonly producer: BatchProducer;
 }
 
-/** One request makes the topics of so many stories. */
+/** One request makes the topics of so many stories; of fewer, if they have more than one partition. */
 const CHAPTER_STORIES = 16;
 
 interface Chapter {
@@ -27,6 +27,7 @@ interface Chapter {
 export class TopicsOfStories {
   readonly #kafka: KafkaConfig;
   readonly #run: { readonly name: string; readonly stories: number; readonly partitions: number };
+  readonly #chapterStories: number;
   readonly #chapters = new Map<number, Chapter>();
   readonly #endings: Promise<unknown>[] = [];
 
@@ -36,19 +37,20 @@ export class TopicsOfStories {
   ) {
     this.#kafka = kafka;
     this.#run = run;
+    this.#chapterStories = Math.ceil(CHAPTER_STORIES / run.partitions);
   }
 
   /** The topics of story number `index`; its chapter's are served when it resolves, and the next one's are being made. */
   async of(index: number): Promise<StoryTopics> {
-    const number = Math.floor(index / CHAPTER_STORIES);
+    const number = Math.floor(index / this.#chapterStories);
     const chapter = this.#chapter(number);
-    if ((number + 1) * CHAPTER_STORIES < this.#run.stories) this.#chapter(number + 1);
+    if ((number + 1) * this.#chapterStories < this.#run.stories) this.#chapter(number + 1);
     return { prefix: storyPrefix(chapter.prefix, index), producer: await chapter.producer };
   }
 
   /** Story number `index` is over. */
   over(index: number): void {
-    const number = Math.floor(index / CHAPTER_STORIES);
+    const number = Math.floor(index / this.#chapterStories);
     const chapter = this.#chapters.get(number);
     if (chapter === undefined || --chapter.left > 0) return;
     this.#chapters.delete(number);
@@ -65,8 +67,8 @@ export class TopicsOfStories {
   #chapter(number: number): Chapter {
     let chapter = this.#chapters.get(number);
     if (chapter === undefined) {
-      const first = number * CHAPTER_STORIES;
-      const left = Math.min(CHAPTER_STORIES, this.#run.stories - first);
+      const first = number * this.#chapterStories;
+      const left = Math.min(this.#chapterStories, this.#run.stories - first);
       const prefix = `${this.#run.name}_${number}_`;
       const prefixes = Array.from({ length: left }, (_, i) => storyPrefix(prefix, first + i));
       chapter = { prefix, left, producer: this.#open(prefixes) };
