@@ -7,9 +7,11 @@ import { fuzzOptions, USAGE } from './arguments.js';
 import { fuzz } from './fuzz.js';
 
 const ending = new AbortController();
-process.once('SIGINT', () => {
-  ending.abort();
-});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    ending.abort();
+  });
+}
 
 const say = (sentence: string): void => {
   process.stderr.write(`${sentence}\n`);
