@@ -14,12 +14,20 @@ export interface Latency {
   readonly maxMs: number;
 }
 
+interface Subject {
+  readonly database: ClickHouse;
+  readonly sender: Pick<Sender, 'inferences'>;
+  readonly story: Story;
+  /** The last offset of each partition that was there before. */
+  readonly seen?: ReadonlyMap<number, string>;
+}
+
 /**
  * Sends records at a steady rate, and looks again and again which have become visible. A record counts from its append
  * time to the end of the look that found it, so the looking is part of the figure.
  */
 export async function measureLatency(
-  { database, sender, story }: { database: ClickHouse; sender: Sender; story: Story },
+  { database, sender, story, seen: before }: Subject,
   { perSecond, seconds, warmUpSeconds }: { perSecond: number; seconds: number; warmUpSeconds: number },
 ): Promise<Latency> {
   const total = perSecond * (seconds + warmUpSeconds);
@@ -33,7 +41,7 @@ export async function measureLatency(
     }
   })();
   const found: number[] = [];
-  const next = new Map<number, string>();
+  const next = new Map(before);
   const countedFromMs = now() + warmUpSeconds * 1000;
   let seen = 0;
   let movedAtMs = elapsedMs();

@@ -28,7 +28,12 @@ export interface Servers {
   close(): Promise<void>;
 }
 
-export async function openServers(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<Servers> {
+/** @param keep leaves the folder where it is */
+export async function openServers(
+  env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+  { keep = false } = {},
+): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), 'backtrail-bench-'));
   const home = stackHome(env, folder);
   const started = await startStack({
@@ -42,7 +47,8 @@ export async function openServers(env: NodeJS.ProcessEnv, say: (line: string) =>
     pids,
     close: async () => {
       await stopStack({ home });
-      rmSync(folder, { recursive: true, force: true });
+      if (keep) say(`kept: ${folder}`);
+      else rmSync(folder, { recursive: true, force: true });
     },
   };
 }
