@@ -75,7 +75,14 @@ export async function prepareKafka(setup: KafkaSetup, env: Env): Promise<void> {
   if (existsSync(join(setup.data, 'log', 'meta.properties'))) return;
   const [program, ...args] = javaStart(setup, env);
   // A format that was cut short leaves some files: they do not stop the next one.
-  const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '-t', clusterId(randomBytes(CLUSTER_ID_BYTES)), '-c'];
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    '--ignore-formatted',
+    '-t',
+    clusterId(randomBytes(CLUSTER_ID_BYTES)),
+    '-c',
+  ];
   await promisify(execFile)(program, [...args, ...format, propertiesFile(setup)], { env: { ...env } });
 }
 
