@@ -19,7 +19,7 @@ export interface Evidence {
 /** What was ever said of a record and of all that are like it. */
 export interface KnownVerdict {
   readonly newest: VerdictColumns;
-  /** Oldest first. The first `known_at` of all is the append time of the record itself, here of the first like it. */
+  /** Oldest first. The first `known_at` of all is the append time of the record itself, and 0 here. */
   readonly earlier: readonly VerdictColumns[];
 }
 
@@ -57,6 +57,8 @@ export class VerdictMemo {
   readonly #keys = new Int32Array(ENTRIES_MAX * KEY_INTS);
   readonly #key = new Int32Array(KEY_INTS);
   #verdicts: KnownVerdict[] = [];
+  /** Much evidence comes to the same: each verdict is kept once. */
+  readonly #distinct = new Map<string, KnownVerdict>();
   #cutsIds = 0;
 
   constructor(
@@ -87,6 +89,7 @@ export class VerdictMemo {
   #forget(): void {
     this.#table.fill(EMPTY);
     this.#verdicts = [];
+    this.#distinct.clear();
   }
 
   #lookUp(evidence: Evidence, log: ModelLog): KnownVerdict {
@@ -104,12 +107,24 @@ export class VerdictMemo {
       return this.#lookUp(evidence, log);
     }
     const entry = this.#verdicts.length;
-    const earlier = verdictsOf(this.#factOf(evidence), this.releases);
-    const newest = earlier.pop() as VerdictColumns;
-    const verdict = { newest, earlier };
+    const verdict = this.#judge(evidence);
     this.#verdicts.push(verdict);
     this.#keys.set(this.#key, entry * KEY_INTS);
     this.#table[slot] = entry;
+    return verdict;
+  }
+
+  #judge(evidence: Evidence): KnownVerdict {
+    const [first, ...later] = verdictsOf(this.#factOf(evidence), this.releases) as [
+      VerdictColumns,
+      ...VerdictColumns[],
+    ];
+    const earlier = [{ ...first, known_at: 0 }, ...later];
+    const text = JSON.stringify(earlier);
+    const known = this.#distinct.get(text);
+    if (known !== undefined) return known;
+    const verdict = { newest: earlier.pop() as VerdictColumns, earlier };
+    this.#distinct.set(text, verdict);
     return verdict;
   }
 

@@ -18,8 +18,8 @@ const SESSION_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 2_000;
 // The longest a record waits for company in a fetch, and a resumed partition for its turn.
 const FETCH_WAIT_MS = 100;
-// As fast as 4 MB, with a third less memory.
-const BYTES_PER_PARTITION = 1_048_576;
+// As fast as more, with less memory: all records of a fetch are there at once.
+const BYTES_PER_PARTITION = 524_288;
 // An outage is waited out: after a few tries kafkajs starts the consumer anew, again and again.
 const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(true) };
 
