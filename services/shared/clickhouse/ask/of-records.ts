@@ -28,7 +28,10 @@ export async function alertsAnswer(
   model: string,
   { knownAtMs, settings }: Settings,
 ): Promise<Answer> {
-  const releases = await views.records('releases', THE_MODEL, { model });
+  // What is not known yet at K raises nothing: before the first flag there is nothing else to read.
+  const releases = (await views.records('releases', THE_MODEL, { model })).filter(
+    ({ position }) => position.appendedAtMs <= knownAtMs,
+  );
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return [];
   const params = { model, flagged };
