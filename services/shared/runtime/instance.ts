@@ -18,6 +18,9 @@ import { Settler, type Copies } from './settler.js';
 import { Sweeper } from './sweeper.js';
 import { WaitingPayments } from './waiting.js';
 
+/** Records gathered for one write where they are objects: five times as many took a proof service to 400 MB. */
+const OBJECTS_MAX = 10_000;
+
 export interface InstanceParts<S extends Stream> extends Omit<
   LoopParts<S>,
   'partitions' | 'releases' | 'topics' | 'deadLetterRunMax'
@@ -111,7 +114,8 @@ export class Instance<S extends Stream> {
     };
     this.#pipeline = new Pipeline({
       write: (read, discarded) => this.#write(read, discarded),
-      rowsMax: limits.batchRowsMax,
+      // Bytes are small; a record as an object takes some kilobytes, with what it is linked to.
+      rowsMax: definition.attributed === undefined ? Math.min(limits.batchRowsMax, OBJECTS_MAX) : limits.batchRowsMax,
       onFailure: (error) => {
         if (asBacktrailError(error).outcome !== 'retry') parts.fail(error);
       },
