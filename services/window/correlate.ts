@@ -17,12 +17,13 @@ export interface Correlated {
 /**
  * Writes what windows and incidents say as known at the horizon, for every model that a record since `afterMs` may have
  * changed. A pure function of the facts: doing it again, or by two instances at once, says nothing new.
+ * Throws when the signal aborts; what is not written then is written by the next pass.
  *
  * @returns null if nothing is complete beyond `afterMs` yet
  */
 export async function correlate(
   database: ClickHouse,
-  { afterMs, settings }: { afterMs: number; settings: TrailSettings },
+  { afterMs, settings, signal }: { afterMs: number; settings: TrailSettings; signal?: AbortSignal },
 ): Promise<Correlated | null> {
   const horizon = await readHorizon(database);
   const knownAtMs = Math.min(horizon.completeUntilMs, horizon.appliedUntilMs);
@@ -32,6 +33,7 @@ export async function correlate(
   const views = new ViewReader(database);
   let revisions = 0;
   for (const model of models) {
+    signal?.throwIfAborted();
     const { windows, incidents } = await reportsOf(views, model, { knownAtMs, settings });
     const knowledge = { modelId: model, knownAtMs, version };
     revisions +=

@@ -43,7 +43,7 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     let afterMs = await retrying(() => lastKnownAt(database), retry);
     while (!signal.aborted) {
       const startedMs = elapsedMs();
-      const done = await retrying(() => correlate(database, { afterMs, settings }), retry);
+      const done = await retrying(() => correlate(database, { afterMs, settings, signal }), retry);
       if (done !== null) {
         afterMs = done.knownAtMs;
         await retrying(() => writeKnownAt(database, done.knownAtMs), retry);
