@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { WindowAt } from '../shared/clickhouse/ask/state.js';
 import type { AgentClasses } from '../shared/core/agents.js';
 import type { Incident } from '../shared/core/incident.js';
 
@@ -14,15 +15,7 @@ export interface Said {
 /** Everything that belongs to one activation, counted (SPEC 7, Window). Event times are microseconds. */
 export interface WindowReport {
   readonly modelId: string;
-  readonly window: {
-    readonly release: string;
-    readonly number: number;
-    readonly from: number;
-    readonly to: number | null;
-    readonly undoneByOffset: string | null;
-    readonly restored: string | null;
-    readonly flagged: boolean;
-  };
+  readonly window: WindowAt;
   readonly inferences: { readonly active: number; readonly stale: number; readonly possible: number };
   /** Inferences attributed to it, by proof path (empty for none) and state. */
   readonly proofs: readonly { readonly path: string; readonly state: string; readonly inferences: number }[];
