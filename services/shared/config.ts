@@ -108,7 +108,7 @@ const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: whole(0, 65_535).default(0),
   BATCH_ROWS_MAX: whole(1).default(50_000),
-  SWEEP_ROWS_MAX: whole(1).default(20_000),
+  SWEEP_ROWS_MAX: whole(1).default(4_000),
   DEAD_LETTER_RUN_MAX: whole(1).default(1_000),
   UNKNOWN_SCHEMA_WAIT_MS: whole(0).default(5 * MINUTE_MS),
   RELEASES_WAIT_MS: whole(0).default(10_000),

@@ -26,9 +26,9 @@ interface SweeperParts {
 }
 
 /**
- * Makes rows right that were joined before a release record was known. It runs between batches, a page at a time; new
- * records are joined with all that is known meanwhile. When every page is written, the commit says so: its metadata is
- * the offset of the releases topic that everything below the committed offset is swept to.
+ * Makes rows right that were joined before a release record was known. It runs beside the batches, a page at a time, once
+ * all that was read before is durable; new records are joined with all that is known meanwhile. When every page is
+ * written, the commit says so: its metadata is the offset of the releases topic that everything below is swept to.
  */
 export class Sweeper {
   #running: Promise<void> | null = null;
@@ -65,6 +65,8 @@ export class Sweeper {
     const group = behind.filter((state) => state.sweptTo === from);
     const facts = releases.between(from, target);
     metrics.sweepsWaiting.set(facts.length);
+    // What was read before this was known is durable after it; what is read from now on is joined with it.
+    await this.parts.lane.run(() => this.parts.flush());
     for (const fact of facts) {
       const sweep = sweepOf(fact);
       if (sweep !== null) await this.#pages(sweep, { group, generation, target });
@@ -86,13 +88,11 @@ export class Sweeper {
     let after: InferenceFact | null = null;
     for (;;) {
       const from: SweepRange = { ...range, after };
-      const page = await this.#alone(() =>
-        retrying(async () => {
-          const found = await store.sweepPage(sweep, from);
-          await this.#rewrite(found);
-          return found;
-        }, retry),
-      );
+      const page = await retrying(async () => {
+        const found = await store.sweepPage(sweep, from);
+        await this.#rewrite(found);
+        return found;
+      }, retry);
       if (page.length < limit || generation !== partitions.generation) return;
       after = page.at(-1) ?? null;
     }
