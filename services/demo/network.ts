@@ -1,4 +1,5 @@
 import type { ReleaseAction, ReleaseRecord } from '../../schemas/types.generated.js';
+import { BLANK_RELEASE } from './blank-release.js';
 import type { Random } from './random.js';
 
 /**
@@ -112,24 +113,9 @@ export class ReleaseScript {
       event_id: `rel-${this.teller.random.hex(12).slice(2)}`,
       occurred_at: this.teller.at(minute),
       source: 'release-controller',
-      source_ref: null,
       model_id: this.modelId,
       action,
-      release: null,
-      effective_at: null,
-      reason: null,
-      actor: null,
-      blob_ids: [],
-      digest: null,
-      traffic: null,
-      to: null,
-      flag_id: null,
-      severity: null,
-      activation: null,
-      from: null,
-      until: null,
-      targets: null,
-      target_id: null,
+      ...BLANK_RELEASE,
       ...fields,
     };
     this.log.push({ record, sendAt: this.teller.at(sentAtMinute) });

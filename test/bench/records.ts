@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { InferenceRecord, ReleaseRecord } from '../../schemas/types.generated.js';
+import { BLANK_RELEASE } from '../../services/demo/blank-release.js';
 
 export const MODELS = 20;
 const RELEASES_PER_MODEL = 8;
@@ -45,7 +46,14 @@ export function releasesOf(count: number, { startMicros }: Story): ReleaseRecord
     const steps = Math.max(Math.ceil(count / MODELS), 1);
     const release = `v${1 + (step % RELEASES_PER_MODEL)}`;
     const at = startMicros + Math.floor((step / steps) * SPAN_MICROS);
-    const record = { ...NOTHING, event_id: `release-${i}`, occurred_at: at, model_id: `model-${model}`, release };
+    const record = {
+      ...BLANK_RELEASE,
+      source: 'bench',
+      event_id: `release-${i}`,
+      occurred_at: at,
+      model_id: `model-${model}`,
+      release,
+    };
     if (step < RELEASES_PER_MODEL) return { ...record, action: 'PUBLISHED', blob_ids: [`blob-${model}-${step}`] };
     if (step % 5 === 1) {
       const target = targetOf(model, step % TARGETS_PER_MODEL);
@@ -63,22 +71,3 @@ function targetOf(model: number, target: number): string {
 function uuid(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
-
-const NOTHING = {
-  source: 'bench',
-  source_ref: null,
-  effective_at: null,
-  reason: null,
-  actor: null,
-  blob_ids: [],
-  digest: null,
-  traffic: null,
-  to: null,
-  flag_id: null,
-  severity: null,
-  activation: null,
-  from: null,
-  until: null,
-  targets: null,
-  target_id: null,
-} satisfies Partial<ReleaseRecord>;

@@ -14,6 +14,7 @@ import { tellApart } from '../../services/shared/core/copies.js';
 import type { Fact, RecordOf, Stream } from '../../services/shared/core/record.js';
 import { ReleaseLog } from '../../services/shared/core/release-log.js';
 import type { Records } from '../../services/shared/core/trail.js';
+import { copyRow } from '../../services/shared/runtime/settler.js';
 import { packageRoot } from '../../services/shared/package-root.js';
 
 /** Stories in the tables as the services leave them, without Kafka: the same definitions make the rows. */
@@ -81,19 +82,7 @@ async function tellCopiesApart(database: ClickHouse): Promise<void> {
     for await (const facts of clickHouseCopies(database).sharing(stream, [SPAN])) {
       await database.insert(
         'copy_rows',
-        tellApart(facts).map(({ fact: { record, position }, finding, of, copies }) => ({
-          stream,
-          partition: position.partition,
-          offset: String(position.offset),
-          appended_at: position.appendedAtMs,
-          event_id: record.event_id,
-          subject_id: record.subject_id,
-          counts: finding === null,
-          finding: finding ?? '',
-          of_partition: of.position.partition,
-          of_offset: String(of.position.offset),
-          copies,
-        })),
+        tellApart(facts).map((verdict) => copyRow(stream, verdict)),
       );
     }
   }

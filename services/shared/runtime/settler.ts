@@ -1,5 +1,5 @@
 import { elapsedMs, sleep } from '../clock.js';
-import { tellApart, type Identity } from '../core/copies.js';
+import { tellApart, type CopyVerdict, type Identity } from '../core/copies.js';
 import type { Fact, Stream } from '../core/record.js';
 import type { Metrics } from '../metrics.js';
 import type { Partitions, PartitionState } from './partitions.js';
@@ -138,25 +138,33 @@ export class Settler {
     const verdicts = tellApart(facts);
     await store.insert(
       'copy_rows',
-      verdicts.map(({ fact: { record, position }, finding, of, copies }) => ({
-        stream,
-        partition: position.partition,
-        offset: position.offset.toString(),
-        appended_at: position.appendedAtMs,
-        event_id: record.event_id,
-        subject_id: record.subject_id,
-        counts: finding === null,
-        finding: finding ?? '',
-        of_partition: of.position.partition,
-        of_offset: of.position.offset.toString(),
-        copies,
-      })),
+      verdicts.map((verdict) => copyRow(stream, verdict)),
     );
     // What was found before is found again when another copy comes.
     const isNew = ({ position: { partition, offset } }: Fact<Copy>): boolean =>
       spans.some((span) => span.partition === partition && offset >= span.from && offset < span.to);
     for (const { fact, finding } of verdicts) if (finding !== null && isNew(fact)) metrics.copies.inc({ finding });
   }
+}
+
+/** A verdict as a row of `copy_rows`. */
+export function copyRow(
+  stream: Stream,
+  { fact: { record, position }, finding, of, copies }: CopyVerdict<Copy>,
+): object {
+  return {
+    stream,
+    partition: position.partition,
+    offset: position.offset.toString(),
+    appended_at: position.appendedAtMs,
+    event_id: record.event_id,
+    subject_id: record.subject_id,
+    counts: finding === null,
+    finding: finding ?? '',
+    of_partition: of.position.partition,
+    of_offset: of.position.offset.toString(),
+    copies,
+  };
 }
 
 /** What is durable and not settled, as it is now: batches go on meanwhile. */

@@ -5,6 +5,7 @@ import type {
   ProofRecord,
   ReleaseRecord,
 } from '../../../schemas/types.generated.js';
+import { BLANK_RELEASE } from '../../../services/demo/blank-release.js';
 import { mixed, mixedHex } from './mixing.js';
 
 /**
@@ -235,23 +236,8 @@ function releaseRecord(
     event_id: `rel-${id}`,
     occurred_at: at,
     source: 'hub-indexer',
-    source_ref: null,
     model_id: modelName(model),
-    release: null,
-    effective_at: null,
-    reason: null,
-    actor: null,
-    blob_ids: [],
-    digest: null,
-    traffic: null,
-    to: null,
-    flag_id: null,
-    severity: null,
-    activation: null,
-    from: null,
-    until: null,
-    targets: null,
-    target_id: null,
+    ...BLANK_RELEASE,
     ...fields,
   };
 }

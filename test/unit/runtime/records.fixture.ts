@@ -1,4 +1,5 @@
 import type { InferenceRecord, PaymentRecord, ProofRecord, ReleaseRecord } from '../../../schemas/types.generated.js';
+import { BLANK_RELEASE } from '../../../services/demo/blank-release.js';
 import { START_MS } from './network.fixture.js';
 
 export const START_MICROS = START_MS * 1000;
@@ -24,24 +25,9 @@ export function releaseRecord(fields: Partial<ReleaseRecord>): ReleaseRecord {
     event_id: 'r',
     occurred_at: START_MICROS,
     source: 'test',
-    source_ref: null,
     model_id: 'm',
     action: 'TRAFFIC_SET',
-    release: null,
-    effective_at: null,
-    reason: null,
-    actor: null,
-    blob_ids: [],
-    digest: null,
-    traffic: null,
-    to: null,
-    flag_id: null,
-    severity: null,
-    activation: null,
-    from: null,
-    until: null,
-    targets: null,
-    target_id: null,
+    ...BLANK_RELEASE,
     ...fields,
   };
 }
