@@ -1,30 +1,15 @@
+import { AlertLedger, type AlertHistory, type Truth } from './alert-ledger.js';
 import { attribute } from './attribution.js';
 import { coversActivation, type Flag } from './flags.js';
-import { compareUtf8, sortedIds } from './order.js';
+import { compareBigint, sortedIds } from './order.js';
 import { linksOf, paymentOf, type Payment } from './payment.js';
 import { endedBy } from './payments.js';
 import type { InferenceFact, PaymentFact } from './record.js';
-import type { ModelLog } from './release-log.js';
+import type { ModelLog, ModelView } from './release-log.js';
 import { judge, type Exposed } from './taint.js';
 import { isoFromMicros, overlaps } from './time.js';
 import { activationsOfRelease } from './timeline.js';
 import type { Trail } from './trail.js';
-
-export type AlertKind = 'SETTLED_ON_FLAGGED' | 'FLAGGED_REACTIVATED' | 'STALE_SERVING';
-
-/** An alert as known at K (SPEC 7): raised once for ever, then firing and resolved in turn. */
-export interface Alert {
-  readonly kind: AlertKind;
-  readonly release: string;
-  readonly subject: string;
-  readonly raisedAtMs: number;
-  readonly state: 'firing' | 'resolved';
-  /** Since when it is in this state. */
-  readonly changedAtMs: number;
-  /** As they were when it was raised. */
-  readonly retroactive: boolean;
-  readonly late: boolean;
-}
 
 /**
  * Alerts are judged at every append time at which their truth can change; between two of them it stays.
@@ -34,17 +19,17 @@ export interface Alert {
  *
  * @param stale when covered stale inferences were known, from whoever has counted them; else those of the trail are judged
  */
-export function alertsOf(trail: Trail, modelId: string, stale?: readonly StaleSpan[]): Alert[] {
+export function alertsOf(trail: Trail, modelId: string, stale?: readonly StaleSpan[]): AlertHistory[] {
   const model = trail.releases.model(modelId);
   const firstFlag = model.facts.find((fact) => fact.record.action === 'FLAGGED');
   if (firstFlag === undefined) return [];
-  const ledger = new Ledger(trail.knownAtMs);
+  const ledger = new AlertLedger(trail.knownAtMs);
   const context = { trail, model, sinceMs: firstFlag.position.appendedAtMs };
   judgeReactivations(ledger, context);
   if (stale === undefined) judgeStaleServing(ledger, context);
-  else for (const span of stale) ledger.add('STALE_SERVING', staleTruth(span), span);
+  else for (const span of stale) ledger.add('STALE_SERVING', staleTruth(span, model.asOf(span.fromMs)), span);
   judgeSettlements(ledger, context);
-  return ledger.alerts();
+  return ledger.histories();
 }
 
 /** From when until when at least one covered stale inference of an activation was known. */
@@ -62,104 +47,44 @@ interface Context {
   readonly sinceMs: number;
 }
 
-interface Truth {
-  readonly release: string;
-  readonly subject: string;
-  readonly retroactive: boolean;
-  readonly late: boolean;
-}
-
-/** Collects when which alert was true, and tells what that makes of it at K. */
-class Ledger {
-  readonly #untilMs: number;
-  readonly #spans = new Map<string, { kind: AlertKind; truth: Truth; from: number; to: number }[]>();
-
-  constructor(knownAtMs: number) {
-    this.#untilMs = knownAtMs;
-  }
-
-  /** Judges one subject at each of its moments; what is true at one holds until the next. */
-  judge(kind: AlertKind, timesMs: Iterable<number>, truthsAt: (ms: number) => readonly Truth[]): void {
-    const times = [...new Set(timesMs)].sort((a, b) => a - b);
-    times.forEach((from, i) => {
-      const untilMs = times[i + 1] ?? Infinity;
-      for (const truth of truthsAt(from)) this.add(kind, truth, { fromMs: from, untilMs });
-    });
-  }
-
-  /** What is not known yet at K is passed over. */
-  add(kind: AlertKind, truth: Truth, { fromMs: from, untilMs: to }: { fromMs: number; untilMs: number }): void {
-    if (from > this.#untilMs) return;
-    const key = JSON.stringify([kind, truth.release, truth.subject]);
-    const spans = this.#spans.get(key) ?? [];
-    spans.push({ kind, truth, from, to });
-    this.#spans.set(key, spans);
-  }
-
-  alerts(): Alert[] {
-    return [...this.#spans.values()]
-      .map((spans) => this.#alert(spans.sort((a, b) => a.from - b.from)))
-      .sort(
-        (a, b) =>
-          a.raisedAtMs - b.raisedAtMs ||
-          compareUtf8(a.kind, b.kind) ||
-          compareUtf8(a.subject, b.subject) ||
-          compareUtf8(a.release, b.release),
-      );
-  }
-
-  #alert(spans: readonly { kind: AlertKind; truth: Truth; from: number; to: number }[]): Alert {
-    const first = spans[0] as { kind: AlertKind; truth: Truth; from: number };
-    let firingSince = first.from;
-    let trueUntil = first.from;
-    for (const span of spans) {
-      if (span.from > trueUntil) firingSince = span.from;
-      trueUntil = Math.max(trueUntil, span.to);
-    }
-    const firing = trueUntil > this.#untilMs;
-    return {
-      kind: first.kind,
-      ...first.truth,
-      raisedAtMs: first.from,
-      state: firing ? 'firing' : 'resolved',
-      changedAtMs: firing ? firingSince : trueUntil,
-    };
-  }
-}
-
 /** A release that a flag names came into traffic by later records, in an activation that the flag covers. */
-function judgeReactivations(ledger: Ledger, { model, sinceMs }: Context): void {
+function judgeReactivations(ledger: AlertLedger, { model, sinceMs }: Context): void {
   const times = model.appendTimes.filter((ms) => ms >= sinceMs);
   ledger.judge('FLAGGED_REACTIVATED', times, (ms) => {
     const view = model.asOf(ms);
     const truths = new Map<string, Truth>();
-    for (const flag of view.flags.filter(({ targets }) => targets === null)) {
+    const flags = view.flags.filter(({ targets }) => targets === null);
+    for (const flag of flags) {
       const before = activationsOfRelease(view.timelineBefore(flag.fact.position.offset), flag.release);
       for (const activation of activationsOfRelease(view.timeline, flag.release)) {
         if (!coversActivation(flag, activation) || before.some((known) => overlaps(known, activation))) continue;
         const subject = isoFromMicros(activation.from);
-        truths.set(`${subject} ${flag.release}`, { release: flag.release, subject, retroactive: false, late: false });
+        const severity = severityOf(flags.filter((one) => coversActivation(one, activation)));
+        const truth = { release: flag.release, subject, retroactive: false, late: false, severity };
+        truths.set(`${subject} ${flag.release}`, truth);
       }
     }
     return [...truths.values()];
   });
 }
 
-function judgeStaleServing(ledger: Ledger, { trail, model, sinceMs }: Context): void {
+function judgeStaleServing(ledger: AlertLedger, { trail, model, sinceMs }: Context): void {
   for (const fact of trail.ofModel(model.modelId)) {
     ledger.judge('STALE_SERVING', timesSince([fact], model, sinceMs), (ms) => {
       const { verdict, judgement } = judgeAt(fact, model, ms);
       if (verdict.phase !== 'stale' || judgement.taint !== 'tainted' || verdict.release === null) return [];
-      return [staleTruth({ release: verdict.release, activation: verdict.activation ?? 0 })];
+      return [staleTruth({ release: verdict.release, activation: verdict.activation ?? 0 }, model.asOf(ms))];
     });
   }
 }
 
-function staleTruth({ release, activation }: Pick<StaleSpan, 'release' | 'activation'>): Truth {
-  return { release, subject: String(activation), retroactive: false, late: false };
+function staleTruth({ release, activation }: Pick<StaleSpan, 'release' | 'activation'>, view: ModelView): Truth {
+  const span = activationsOfRelease(view.timeline, release)[activation - 1];
+  const flags = span === undefined ? [] : view.flags.filter((flag) => coversActivation(flag, span));
+  return { release, subject: String(activation), retroactive: false, late: false, severity: severityOf(flags) };
 }
 
-function judgeSettlements(ledger: Ledger, { trail, model, sinceMs }: Context): void {
+function judgeSettlements(ledger: AlertLedger, { trail, model, sinceMs }: Context): void {
   for (const [paymentId, facts] of trail.paymentFacts) {
     const inferences = everLinked(trail, facts).filter((fact) => fact.record.model_id === model.modelId);
     if (inferences.length === 0) continue;
@@ -191,7 +116,16 @@ function settlementTruth(
     ...alert,
     retroactive: flags.every((flag) => flag.fact.position.appendedAtMs > settledAppendedAtMs),
     late: links.some(({ activation }) => endedBy(activation, payment.settledAt ?? 0)),
+    severity: severityOf(flags),
   };
+}
+
+/** Severities are words without an order: the first flag that has one speaks. */
+function severityOf(flags: readonly Flag[]): string | null {
+  const first = flags
+    .filter(({ fact }) => fact.record.severity !== null)
+    .sort((a, b) => compareBigint(a.fact.position.offset, b.fact.position.offset))[0];
+  return first?.fact.record.severity ?? null;
 }
 
 /** The inferences that any record of a payment ever named, by id or session. */

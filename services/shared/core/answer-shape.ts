@@ -1,4 +1,4 @@
-import type { Alert } from './alerts.js';
+import { raisedAtMs, type AlertHistory } from './alert-ledger.js';
 import type { AgentClasses } from './agents.js';
 import type { InferenceVerdict } from './attribution.js';
 import type { Incident } from './incident.js';
@@ -156,13 +156,14 @@ export function incidentShape(incident: Omit<Incident, 'release'>): JsonObject {
   };
 }
 
-export function alertShape(alert: Alert): JsonObject {
+/** An alert as its history leaves it. */
+export function alertShape(alert: AlertHistory): JsonObject {
   return {
     kind: alert.kind,
     release: alert.release,
     subject: alert.subject,
-    raised_at: isoFromMs(alert.raisedAtMs),
-    state: alert.state,
+    raised_at: isoFromMs(raisedAtMs(alert)),
+    state: alert.states.at(-1)?.state ?? 'resolved',
     retroactive: alert.retroactive,
     late: alert.late,
   };

@@ -1,4 +1,5 @@
-import { alertsOf, type Alert, type StaleSpan } from './alerts.js';
+import type { AlertHistory } from './alert-ledger.js';
+import { alertsOf, type StaleSpan } from './alerts.js';
 import { compareEventOrder, compareLogOrder, compareUtf8, sortedIds } from './order.js';
 import { linksOf } from './payment.js';
 import type { JsonObject } from './question.js';
@@ -11,7 +12,7 @@ export function trailOf(
   trail: Trail,
   inference: string,
   stale?: readonly StaleSpan[],
-): { payments: string[]; alerts: Alert[]; changes: JsonObject[]; records: JsonObject[] } {
+): { payments: string[]; alerts: AlertHistory[]; changes: JsonObject[]; records: JsonObject[] } {
   const fact = trail.byId(inference);
   const modelId = fact?.record.model_id;
   const payments = paymentsLinkedTo(trail, inference);
@@ -72,7 +73,7 @@ function alertsAbout(
   trail: Trail,
   modelId: string,
   about: { inference: string; payments: readonly string[]; stale: readonly StaleSpan[] | undefined },
-): Alert[] {
+): AlertHistory[] {
   const fact = trail.byId(about.inference);
   if (fact === undefined) return [];
   const verdict = trail.verdict(fact);

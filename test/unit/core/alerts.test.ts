@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { alertsOf, type Alert } from '../../../services/shared/core/alerts.js';
+import { raisedAtMs, type AlertHistory } from '../../../services/shared/core/alert-ledger.js';
+import { alertsOf } from '../../../services/shared/core/alerts.js';
 import { flag, ms, traffic, trailOf, type Line, type Lines } from './story.js';
 
 const withdraw = (at: string, flag_id = 'f'): Line => ({ at, action: 'UNFLAGGED', flag_id });
@@ -16,8 +17,11 @@ function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 16);
 }
 
-function told({ kind, release, subject, raisedAtMs, state, changedAtMs, retroactive, late }: Alert): string {
-  const words = [kind, release, subject, `raised ${clock(raisedAtMs)}`, `${state} since ${clock(changedAtMs)}`];
+function told(alert: AlertHistory): string {
+  const { kind, release, subject, states, retroactive, late } = alert;
+  const last = states.at(-1);
+  const words = [kind, release, subject, `raised ${clock(raisedAtMs(alert))}`];
+  words.push(`${last?.state ?? 'never'} since ${clock(last?.atMs ?? 0)}`);
   return [...words, ...(retroactive ? ['retroactive'] : []), ...(late ? ['late'] : [])].join(', ');
 }
 
@@ -311,7 +315,7 @@ describe('alerts', () => {
       'SETTLED_ON_FLAGGED b v2',
       'STALE_SERVING 1 v1',
     ]);
-    expect(found.every(({ raisedAtMs }) => raisedAtMs === ms('11:00'))).toBe(true);
+    expect(found.every((alert) => raisedAtMs(alert) === ms('11:00'))).toBe(true);
   });
 
   it('are none for a model that was never flagged', () => {
