@@ -1,4 +1,5 @@
 import type { Definition } from '../shared/runtime/definition.js';
+import { InferenceReviser } from './reviser.js';
 import { toRow } from './to-row.js';
 import { InferenceTranscoder } from './transcoder.js';
 
@@ -10,6 +11,7 @@ export const inference: Definition<'inferences'> = {
     table: 'inference_rows',
     row: toRow,
     transcoder: (releases) => new InferenceTranscoder(releases),
+    reviser: (releases) => new InferenceReviser(releases),
   },
   joined: null,
 };

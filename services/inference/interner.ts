@@ -44,7 +44,7 @@ export class Interner {
 
   textOf(id: number): string {
     const start = this.#starts[id] as number;
-    return (this.#texts[id] ??= this.#arena.toString('latin1', start, start + (this.#lengths[id] as number)));
+    return (this.#texts[id] ??= this.#arena.toString('utf8', start, start + (this.#lengths[id] as number)));
   }
 
   /** Whether it is time to forget: half of the room is left for a block. */

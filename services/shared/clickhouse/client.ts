@@ -17,6 +17,8 @@ export interface ClickHouse {
    * when they are too long for it; of one parameter servers take up to 128 KiB (see conditions.ts).
    */
   select<T>(sql: string, params?: Params): Promise<T[]>;
+  /** The rows in the Native format, as bytes. */
+  selectNative(sql: string, params?: Params): Promise<Buffer>;
   /** Resolves once the rows are durable. Rows are objects by column; DateTime64 are numbers of their own unit. */
   insert(table: string, rows: readonly object[]): Promise<void>;
   /** As `insert`, of blocks that are in the Native format already. */
@@ -49,7 +51,9 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
     password: config.password,
     database: config.database,
     application: 'backtrail',
-    request_timeout: REQUEST_TIMEOUT_MS,
+    ...(config.ca == null ? {} : { tls: { ca_cert: Buffer.from(config.ca) } }),
+    // The server gives up first, and says why.
+    request_timeout: Math.max(REQUEST_TIMEOUT_MS, (question?.timeMaxMs ?? 0) + SERVER_GIVES_UP_MS),
     max_open_connections: CONNECTIONS_MAX,
     keep_alive: { enabled: true, idle_socket_ttl: IDLE_SOCKET_MS },
     log: { level: 127 }, // OFF: what goes wrong is an error with a code, said once by whoever it stops.
@@ -58,23 +62,27 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
     database: config.database,
 
     async select<T>(sql: string, params: Params = {}) {
-      try {
-        return await translated(async () => {
-          const format = 'JSONEachRow';
-          const result = await client.query({
-            query: sql,
-            query_params: params,
-            format,
-            clickhouse_settings: SETTINGS,
-            use_multipart_params_auto: true,
-          });
-          return result.json<T>();
+      return reading(async () => {
+        const format = 'JSONEachRow';
+        const result = await client.query({
+          query: sql,
+          query_params: params,
+          format,
+          clickhouse_settings: SETTINGS,
+          use_multipart_params_auto: true,
         });
-      } catch (cause) {
-        // Only an insert can be halved: a read that finds no memory now waits for it.
-        if (!(cause instanceof BacktrailError) || cause.outcome !== 'split') throw cause;
-        throw new BacktrailError('CLICKHOUSE_BUSY', cause.message, { cause });
-      }
+        return result.json<T>();
+      });
+    },
+
+    async selectNative(sql, params = {}) {
+      return reading(async () => {
+        // What fails half-way is an error of its own then, not bytes behind the rows.
+        const settings = { ...SETTINGS, wait_end_of_query: 1 } as const;
+        const query = `${sql} FORMAT Native`;
+        const { stream } = await client.exec({ query, query_params: params, clickhouse_settings: settings });
+        return Buffer.concat((await stream.toArray()) as Buffer[]);
+      });
     },
 
     async insert(table, rows) {
@@ -131,6 +139,16 @@ async function translated<T>(action: () => Promise<T>): Promise<T> {
     return await action();
   } catch (error) {
     throw translate(error);
+  }
+}
+
+/** Only an insert can be halved: a read that finds no memory now waits for it. */
+async function reading<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await translated(action);
+  } catch (cause) {
+    if (!(cause instanceof BacktrailError) || cause.outcome !== 'split') throw cause;
+    throw new BacktrailError('CLICKHOUSE_BUSY', cause.message, { cause });
   }
 }
 

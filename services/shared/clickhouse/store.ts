@@ -1,7 +1,8 @@
 import type { Sweep } from '../core/histories.js';
-import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
+import type { Fact, RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError, BacktrailError } from '../errors.js';
 import type { EncodedRows } from '../runtime/accept.js';
+import type { RowPlace } from '../runtime/reviser.js';
 import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
@@ -72,14 +73,14 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       return [...found.values()];
     },
 
-    async sweepPage(sweep, range) {
+    sweepPage(sweep, range, columns) {
       const { sql, params } = sweepCondition(sweep, range);
-      const rows = await database.select<FactRow>(
-        `SELECT ${factColumns('inferences', 'table')} FROM inference_rows FINAL WHERE ${sql}
+      const list = Object.entries(columns).map(([name, type]) => `CAST(\`${name}\` AS ${type}) AS \`${name}\``);
+      return database.selectNative(
+        `SELECT ${list.join(', ')} FROM inference_rows FINAL WHERE ${sql}
          ORDER BY occurred_at, inference_id, partition, offset LIMIT {limit:UInt32}`,
         params,
       );
-      return rows.map((row) => toFact('inferences', row));
     },
 
     async givenUpOffsets(topic) {
@@ -131,17 +132,17 @@ function sweepCondition(sweep: Sweep, { partitions, releasesBelow, after, limit 
   };
 }
 
-function behindCondition({ record, position }: InferenceFact): Condition {
+function behindCondition({ occurredAt, inferenceId, partition, offset }: RowPlace): Condition {
   const time = "fromUnixTimestamp64Micro({afterTime:Int64}, 'UTC')";
   return {
     // The first condition says nothing new, but it is one that the primary key is good for.
     sql: `occurred_at >= ${time} AND (occurred_at, inference_id, partition, offset)
       > (${time}, {afterId:String}, {afterPartition:UInt32}, {afterOffset:UInt64})`,
     params: {
-      afterTime: record.occurred_at,
-      afterId: record.inference_id,
-      afterPartition: position.partition,
-      afterOffset: String(position.offset),
+      afterTime: occurredAt,
+      afterId: inferenceId,
+      afterPartition: partition,
+      afterOffset: String(offset),
     },
   };
 }

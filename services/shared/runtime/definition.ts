@@ -1,6 +1,7 @@
 import type { ReleaseLog } from '../core/release-log.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import type { Transcoder } from './accept.js';
+import type { Reviser } from './reviser.js';
 import type { Scope, Store } from './store.js';
 
 /** Release records as far as this instance knows them. */
@@ -33,6 +34,8 @@ export interface Definition<S extends Stream = Stream> {
     row(fact: Fact<RecordOf[S]>, releases: ReleaseKnowledge): Row;
     /** The same rows, made of bytes. */
     transcoder(releases: ReleaseKnowledge): Transcoder;
+    /** The same rows, made anew of what is in the table. */
+    reviser(releases: ReleaseKnowledge): Reviser;
   };
   /** What the records refer to; written before anything is looked for, so that one of two sides sees the other. */
   readonly references?: { readonly table: string; rows(facts: readonly Fact<RecordOf[S]>[]): readonly object[] };

@@ -1,7 +1,8 @@
 import type { Sweep } from '../core/histories.js';
 import type { EncodedRows } from './accept.js';
-import type { Fact, InferenceFact, RecordOf, Stream } from '../core/record.js';
+import type { Fact, RecordOf, Stream } from '../core/record.js';
 import type { PaymentReads } from './payment-reads.js';
+import type { Reviser, RowPlace } from './reviser.js';
 import type { LeftAt } from './settled.js';
 
 /** Names some records of a stream without listing them: what was just written is found by where it lies in the log. */
@@ -22,7 +23,7 @@ export interface SweepRange {
   /** Rows that hold all that the releases topic says below this offset are left alone. */
   readonly releasesBelow: bigint;
   /** The last row of the page before, in the order of the table; null for the first page. */
-  readonly after: InferenceFact | null;
+  readonly after: RowPlace | null;
   readonly limit: number;
 }
 
@@ -35,8 +36,11 @@ export interface Store {
    * enough to say which copies count.
    */
   facts<S extends Stream>(stream: S, scope: Scope): Promise<Fact<RecordOf[S]>[]>;
-  /** The next inference records, in the order of the table, that a release record may change. */
-  sweepPage(sweep: Sweep, range: SweepRange): Promise<InferenceFact[]>;
+  /**
+   * The next rows of inferences, in the order of the table, that a release record may change: these columns of them, in
+   * ClickHouse's Native format.
+   */
+  sweepPage(sweep: Sweep, range: SweepRange, columns: Reviser['columns']): Promise<Buffer>;
   /** Offsets of the first partition of a topic that were given up because their schema stayed unknown. */
   givenUpOffsets(topic: string): Promise<ReadonlySet<string>>;
   /** Where the last owners of the partitions of a topic left them. */

@@ -1,5 +1,4 @@
 import { sweepOf, type Sweep } from '../core/histories.js';
-import type { InferenceFact } from '../core/record.js';
 import type { Metrics } from '../metrics.js';
 import type { Definition } from './definition.js';
 import type { Lane } from './lane.js';
@@ -8,6 +7,7 @@ import type { GroupConsumer } from './ports.js';
 import type { Progress } from './progress.js';
 import type { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
+import type { Reviser, RevisedPage, RowPlace } from './reviser.js';
 import type { Store, SweepRange } from './store.js';
 
 interface SweeperParts {
@@ -32,6 +32,7 @@ interface SweeperParts {
  */
 export class Sweeper {
   #running: Promise<void> | null = null;
+  #reviser: Reviser | null = null;
 
   constructor(private readonly parts: SweeperParts) {}
 
@@ -83,31 +84,27 @@ export class Sweeper {
     sweep: Sweep,
     { group, generation, target }: { group: readonly PartitionState[]; generation: number; target: bigint },
   ): Promise<void> {
-    const { store, retry, partitions, rowsMax: limit } = this.parts;
+    const { definition, store, retry, partitions, releases, rowsMax } = this.parts;
+    if (definition.attributed === undefined) return;
+    const { table } = definition.attributed;
+    this.#reviser ??= definition.attributed.reviser(releases);
+    const reviser = this.#reviser;
+    const limit = Math.min(rowsMax, reviser.rowsMax);
     const range = { partitions: group.map((state) => state.partition), releasesBelow: target, limit };
-    let after: InferenceFact | null = null;
+    let after: RowPlace | null = null;
     for (;;) {
       const from: SweepRange = { ...range, after };
-      const page = await retrying(async () => {
-        const found = await store.sweepPage(sweep, from);
-        await this.#rewrite(found);
-        return found;
+      // Every row is written again: mostly they do change, and one that says the same is not looked at a second time.
+      const page: RevisedPage = await retrying(async () => {
+        const revised = reviser.revise(await store.sweepPage(sweep, from, reviser.columns));
+        await store.insertEncoded(table, revised.blocks);
+        return revised;
       }, retry);
-      if (page.length < limit || generation !== partitions.generation) return;
-      after = page.at(-1) ?? null;
+      for (const block of page.blocks) block.release();
+      this.parts.metrics.sweptRows.inc(page.rowCount);
+      if (page.rowCount < limit || generation !== partitions.generation) return;
+      after = page.last;
     }
-  }
-
-  /** Every row is written again: mostly they do change, and one that says the same is not looked at a second time. */
-  async #rewrite(facts: readonly InferenceFact[]): Promise<void> {
-    const { definition, store, releases, metrics } = this.parts;
-    if (definition.attributed === undefined) return;
-    const { attributed } = definition;
-    await store.insert(
-      attributed.table,
-      facts.map((fact) => attributed.row(fact, releases)),
-    );
-    metrics.sweptRows.inc(facts.length);
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

@@ -111,7 +111,7 @@ function slowly(
     },
     insertEncoded: () => Promise.reject(new Error('no such thing here')),
     facts: () => Promise.reject(new Error('no such thing here')),
-    sweepPage: () => Promise.resolve([]),
+    sweepPage: () => Promise.resolve(Buffer.alloc(0)),
     givenUpOffsets: () => Promise.resolve(new Set()),
     leftAt: (service, topic) => later(() => store.leftAt(service, topic)),
     payments: {

@@ -1,8 +1,12 @@
 import { groupBy } from '../../../services/shared/core/group.js';
 import type { Fact, InferenceFact, RecordOf, Stream } from '../../../services/shared/core/record.js';
 import type { Sweep } from '../../../services/shared/core/histories.js';
+import type { EncodedRows } from '../../../services/shared/runtime/accept.js';
+import type { Reviser, RowPlace } from '../../../services/shared/runtime/reviser.js';
 import type { LeftAt } from '../../../services/shared/runtime/settled.js';
+import { readBlock } from '../inference/native-reader.fixture.js';
 import { memoryPaymentReads } from './memory-payment-reads.fixture.js';
+import { nativePage } from './native-page.fixture.js';
 import type { Scope, Store, SweepRange } from '../../../services/shared/runtime/store.js';
 
 type AnyFact = Fact<RecordOf[Stream]>;
@@ -50,9 +54,17 @@ export class MemoryStore implements Store {
     });
   }
 
-  /** Nothing is encoded here: values are JSON. */
-  insertEncoded(): Promise<void> {
-    return Promise.resolve();
+  async insertEncoded(table: string, blocks: readonly EncodedRows[]): Promise<void> {
+    // 64-bit integers are text in the rows of `insert`.
+    const asInserted = (row: Row): Row => ({
+      ...row,
+      offset: String(row['offset']),
+      release_offset: String(row['release_offset']),
+    });
+    await this.insert(
+      table,
+      blocks.flatMap(({ bytes }) => readBlock(bytes).map(asInserted)),
+    );
   }
 
   /** What the views show: one row an identity, the one with the greatest version. */
@@ -90,19 +102,24 @@ export class MemoryStore implements Store {
     });
   }
 
-  /** Wider than the real one: every inference of the model. */
-  sweepPage(sweep: Sweep, { partitions, releasesBelow, after, limit }: SweepRange): Promise<InferenceFact[]> {
-    const place = (fact: InferenceFact): string => {
-      const { partition, offset } = fact.position;
-      return [fact.record.occurred_at, fact.record.inference_id, partition, String(offset).padStart(9, '0')].join(' ');
-    };
+  /** Wider than the real one: every inference of the model. In blocks of two rows. */
+  sweepPage(sweep: Sweep, range: SweepRange, columns: Reviser['columns']): Promise<Buffer> {
+    const { partitions, releasesBelow, after, limit } = range;
+    const inOrder = ({ occurredAt, inferenceId, partition, offset }: RowPlace): string =>
+      [occurredAt, inferenceId, partition, String(offset).padStart(9, '0')].join(' ');
     const found = this.rows('inference_rows')
       .filter((row) => row['model_id'] === sweep.modelId && BigInt(String(row['release_offset'])) < releasesBelow)
-      .map(inferenceOf)
-      .filter((fact) => partitions.includes(fact.position.partition))
-      .sort((a, b) => (place(a) < place(b) ? -1 : 1))
-      .filter((fact) => after === null || place(fact) > place(after));
-    return Promise.resolve(found.slice(0, limit));
+      .filter((row) => partitions.includes(row['partition'] as number))
+      .map((row) => ({ row, place: inOrder(placeOf(row)) }))
+      .sort((a, b) => (a.place < b.place ? -1 : 1))
+      .filter(({ place }) => after === null || place > inOrder(after));
+    return Promise.resolve(
+      nativePage(
+        found.slice(0, limit).map(({ row }) => row),
+        columns,
+        2,
+      ),
+    );
   }
 
   givenUpOffsets(): Promise<ReadonlySet<string>> {
@@ -144,6 +161,15 @@ export class MemoryStore implements Store {
 
 function idOf(stream: Stream, fact: AnyFact): string {
   return String((fact.record as unknown as Row)[SUBJECTS[stream]]);
+}
+
+function placeOf(row: Row): RowPlace {
+  return {
+    occurredAt: row['occurred_at'] as number,
+    inferenceId: row['inference_id'] as string,
+    partition: row['partition'] as number,
+    offset: BigInt(row['offset'] as string),
+  };
 }
 
 /** The record that a row of `inference_rows` was made from. */
