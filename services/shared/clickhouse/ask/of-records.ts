@@ -4,9 +4,9 @@ import { sortedIds } from '../../core/order.js';
 import type { Answer, Question } from '../../core/question.js';
 import type { ReleaseFact } from '../../core/record.js';
 import { Trail, type Records, type TrailSettings } from '../../core/trail.js';
-import type { Params } from '../client.js';
+import { flaggedReleases, releasesOf, settlementEvidence, staleSpans } from './alert-evidence.js';
 import { saidOfOne } from './of-inference.js';
-import { millis, type ViewReader } from './view-reader.js';
+import type { ViewReader } from './view-reader.js';
 
 /** Questions about when something became true depend on all that was ever known: the core folds the records themselves. */
 
@@ -15,71 +15,21 @@ interface Settings {
   readonly settings: TrailSettings;
 }
 
-const THE_MODEL = 'model_id = {model:String}';
-const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Array(String)}, assumeNotNull(release))`;
-/** Payments that ever had a part for an inference that was ever attributed to a release that was ever flagged. */
-const MAY_BE_TAINTED = `payment_id IN (
-  SELECT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
-  WHERE ${THE_MODEL} AND settled_at IS NOT NULL
-    AND p.inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
-
 export async function alertsAnswer(
   views: ViewReader,
   model: string,
   { knownAtMs, settings }: Settings,
 ): Promise<Answer> {
   // What is not known yet at K raises nothing: before the first flag there is nothing else to read.
-  const releases = (await views.records('releases', THE_MODEL, { model })).filter(
-    ({ position }) => position.appendedAtMs <= knownAtMs,
-  );
+  const releases = (await releasesOf(views, model)).filter(({ position }) => position.appendedAtMs <= knownAtMs);
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return [];
-  const params = { model, flagged };
-  const [payments, inferences, stale] = await Promise.all([
-    views.records('payments', MAY_BE_TAINTED, params),
-    views.records(
-      'inferences',
-      `${THE_MODEL} AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
-         AND inference_id IN (SELECT p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
-           WHERE ${THE_MODEL} AND settled_at IS NOT NULL)`,
-      params,
-    ),
-    staleSpans(views, params),
+  const [evidence, stale] = await Promise.all([
+    settlementEvidence(views, { model, flagged }),
+    staleSpans(views, { model, flagged }),
   ]);
-  const records: Records = { releases, inferences, payments, proofs: [], agents: [] };
+  const records: Records = { releases, ...evidence, proofs: [], agents: [] };
   return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model }, stale);
-}
-
-function flaggedReleases(releases: readonly ReleaseFact[]): string[] {
-  return sortedIds(
-    releases.flatMap(({ record }) => (record.action === 'FLAGGED' && record.release !== null ? [record.release] : [])),
-  );
-}
-
-/** From when until when covered stale inferences were known: those that end together are one from the first on. */
-async function staleSpans(views: ViewReader, params: Params, condition = 'true'): Promise<StaleSpan[]> {
-  const rows = await views.rows<{ release: string; activation: number; from_ms: string; until_ms: string }>(
-    `SELECT release, activation, ${millis('min(said_from)', 'from_ms')}, ${millis('ended', 'until_ms')}
-     FROM (
-       SELECT assumeNotNull(i.release) AS release, assumeNotNull(i.activation) AS activation,
-         greatest(i.known_at, c.known_at) AS said_from, least(i.said_until, c.said_until) AS ended
-       FROM (
-         SELECT * FROM inference_revisions WHERE ${EVER_FLAGGED} AND phase = 'stale' AND (${condition})
-       ) AS i
-       INNER JOIN flag_coverage_revisions AS c
-         ON i.model_id = c.model_id AND i.release = c.release AND i.occurred_at >= c.from AND i.occurred_at < c.until
-         AND (c.any_target OR c.target_id = i.target_id)
-       WHERE said_from < ended
-     )
-     GROUP BY release, activation, ended`,
-    params,
-  );
-  return rows.map((row) => ({
-    release: row.release,
-    activation: row.activation,
-    fromMs: Number(row.from_ms),
-    untilMs: Number(row.until_ms),
-  }));
 }
 
 /** Inferences that the payments meeting a condition ever had a part for, by what rows are ordered by. */
