@@ -8,7 +8,7 @@ import { readerConfig } from './stack-config.js';
 /** Asks ClickHouse, and closes the connection. */
 export async function askOnStack(question: Question, context: CliContext): Promise<Answered> {
   const config = await readerConfig(context);
-  const database = connectClickHouse(config.clickhouse);
+  const database = connectClickHouse(config.reader);
   try {
     return await askWithHorizon(database, question, trailSettings(config));
   } finally {

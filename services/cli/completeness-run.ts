@@ -51,7 +51,7 @@ export interface TopicReport {
 
 export async function accountForTopics(options: CompletenessOptions, context: CliContext): Promise<void> {
   const config = await configWithStack(context);
-  const database = connectClickHouse(config.clickhouse);
+  const database = connectClickHouse(config.reader);
   const topics: TopicReport[] = [];
   try {
     const admin = await createAdmin(config.kafka);

@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { ENDPOINT_VARIABLES, PARTS } from '../../infra/embedded/endpoints.js';
 import { stackHome } from '../../infra/embedded/home.js';
 import { resolveEndpoints } from '../../infra/embedded/stack.js';
-import { loadConfig, type Config } from '../shared/config.js';
+import { loadConfig, type ClickHouseConfig, type Config } from '../shared/config.js';
 import { BacktrailError } from '../shared/errors.js';
 import { printJson, type CliContext } from './context.js';
 import { CommandError, EXIT } from './exit.js';
@@ -36,25 +37,41 @@ export function checkConfig(options: { json?: true }, context: CliContext): void
 
 const HIDDEN = '***';
 
+/** Addresses carry none; of certificates, which are no secret, what tells them apart. */
 function withoutSecrets(config: Config): object {
-  const { kafka, clickhouse, schemaRegistryUrl } = config;
+  const { kafka, registry, clickhouse, reader } = config;
+  const hidden = (secret: string | null): string | null => (secret === null || secret === '' ? secret : HIDDEN);
+  const database = (connection: ClickHouseConfig): object => ({
+    ...connection,
+    password: hidden(connection.password),
+    ca: certificate(connection.ca ?? null),
+  });
   return {
     ...config,
-    kafka: { ...kafka, sasl: kafka.sasl === null ? null : { ...kafka.sasl, password: HIDDEN } },
-    schemaRegistryUrl: withoutPassword(schemaRegistryUrl),
-    clickhouse: {
-      ...clickhouse,
-      url: withoutPassword(clickhouse.url),
-      password: clickhouse.password === '' ? '' : HIDDEN,
+    kafka: {
+      ...kafka,
+      ssl: kafka.ssl && {
+        ca: certificate(kafka.ssl.ca),
+        cert: certificate(kafka.ssl.cert),
+        key: hidden(kafka.ssl.key),
+        passphrase: hidden(kafka.ssl.passphrase),
+      },
+      sasl: kafka.sasl && { ...kafka.sasl, password: HIDDEN },
     },
+    registry: {
+      ...registry,
+      auth: registry.auth && { ...registry.auth, password: hidden(registry.auth.password) },
+      ca: certificate(registry.ca),
+    },
+    clickhouse: database(clickhouse),
+    reader: database(reader),
   };
 }
 
-function withoutPassword(address: string): string {
-  const url = new URL(address);
-  if (url.password === '') return address;
-  url.password = HIDDEN;
-  return url.href;
+function certificate(pem: string | null): string | null {
+  if (pem === null) return null;
+  const { subject, validTo } = new X509Certificate(pem);
+  return `${subject.replaceAll('\n', ', ')} until ${validTo}`;
 }
 
 function* flat(prefix: string, value: object): Generator<[string, string]> {

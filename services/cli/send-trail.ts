@@ -47,7 +47,7 @@ export async function sendTrail(
   options: SendOptions,
 ): Promise<SentTopic[]> {
   const { topicPrefix: prefix } = config.kafka;
-  const ids = await registeredIds(config.schemaRegistryUrl, { prefix });
+  const ids = await registeredIds(config.registry, { prefix });
   const admin = await createAdmin(config.kafka);
   try {
     const before = await spans(admin, prefix);

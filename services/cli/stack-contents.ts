@@ -40,7 +40,7 @@ export async function migrateAll(config: Config): Promise<Migrated> {
   const prefix = config.kafka.topicPrefix;
   const [{ created }, , migrations] = await Promise.all([
     deployTopics(config.kafka, { prefix }),
-    deploySubjects(config.schemaRegistryUrl, { prefix }),
+    deploySubjects(config.registry, { prefix }),
     migrate(config.clickhouse),
   ]);
   return {

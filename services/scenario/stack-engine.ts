@@ -73,8 +73,8 @@ export class StackEngine {
   #lots = 0;
 
   static async open(address: StackAddress): Promise<StackEngine> {
-    const { kafka, schemaRegistryUrl } = address.config;
-    const ids = await deploySubjects(schemaRegistryUrl, { prefix: kafka.topicPrefix });
+    const { kafka, registry } = address.config;
+    const ids = await deploySubjects(registry, { prefix: kafka.topicPrefix });
     return new StackEngine(
       address,
       new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])])),

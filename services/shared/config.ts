@@ -1,8 +1,9 @@
-import { z } from 'zod';
-
 import { MICROS_PER_MS } from './core/time.js';
 import type { TrailSettings } from './core/trail.js';
 import { BacktrailError } from './errors.js';
+import { databaseVariables, parse, serviceVariables, type DatabaseVariables, type LogLevel } from './environment.js';
+import { withSecretsOfFiles, type Given, type TlsFiles } from './secret-files.js';
+import { clickHouseOf, kafkaOf, registryOf } from './servers.js';
 
 /** Bounds of the services. Every one has a variable, so that an operator can move it without a new build. */
 export interface Limits {
@@ -31,7 +32,8 @@ export interface Limits {
 export interface KafkaConfig {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl: boolean;
+  /** False: not encrypted. Else the broker must prove who it is; there is no way to take anybody. */
+  readonly ssl: false | TlsFiles;
   readonly sasl: {
     readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
     readonly username: string;
@@ -41,17 +43,40 @@ export interface KafkaConfig {
   readonly topicPrefix: string;
 }
 
+/** Addresses of a configuration carry no user and password: these are taken out of them when they are read. */
+export interface RegistryConfig {
+  readonly url: string;
+  readonly auth: { readonly username: string; readonly password: string } | null;
+  /** Whom to trust, in PEM; null: those that Node trusts. */
+  readonly ca: string | null;
+}
+
 export interface ClickHouseConfig {
   readonly url: string;
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** Whom to trust, in PEM; without it those that Node trusts. */
+  readonly ca?: string | null;
+  /** Of a connection for questions: it can change nothing, and no statement may take more than this. */
+  readonly question?: QuestionLimits;
+}
+
+/** What one statement of a question may take; 0 is no limit. Beyond it: QUESTION_TOO_LARGE. */
+export interface QuestionLimits {
+  readonly timeMaxMs: number;
+  readonly memoryBytesMax: number;
+  readonly readRowsMax: number;
+  readonly resultRowsMax: number;
 }
 
 export interface Config {
   readonly kafka: KafkaConfig;
-  readonly schemaRegistryUrl: string;
+  readonly registry: RegistryConfig;
+  /** Of services and `migrate`, which write. */
   readonly clickhouse: ClickHouseConfig;
+  /** Of questions. */
+  readonly reader: ClickHouseConfig;
   readonly logLevel: LogLevel;
   /** Where /healthz, /readyz and /metrics are served; other machines reach them only if it is not 127.0.0.1. */
   readonly host: string;
@@ -60,133 +85,63 @@ export interface Config {
   readonly limits: Limits;
 }
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-
-const url = z.url({ protocol: /^https?$/, error: 'is not an http or https address' });
-const flag = z
-  .enum(['true', 'false', '1', '0'], { error: 'is neither true nor false' })
-  .transform((text) => text === 'true' || text === '1');
-const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
-  z
-    .string()
-    .regex(/^\d+$/, 'is not a whole number')
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `is not between ${least} and ${most}`);
-
-const environment = z.object({
-  KAFKA_BROKERS: z
-    .string('is missing: host:port, several separated by commas')
-    .transform((text) => text.split(',').map((broker) => broker.trim()))
-    .refine(
-      (brokers) => brokers.every((broker) => /^[^\s:]+:\d+$|^\[[^\]]+\]:\d+$/.test(broker)),
-      'is not a list of host:port',
-    ),
-  KAFKA_CLIENT_ID: z.string().min(1, 'is empty').default('backtrail'),
-  KAFKA_SSL: flag.default(false),
-  KAFKA_SASL_MECHANISM: z
-    .enum(['plain', 'scram-sha-256', 'scram-sha-512'], { error: 'is not plain, scram-sha-256 or scram-sha-512' })
-    .optional(),
-  KAFKA_SASL_USERNAME: z.string().optional(),
-  KAFKA_SASL_PASSWORD: z.string().optional(),
-  TOPIC_PREFIX: z
-    .string()
-    .regex(/^[a-zA-Z0-9._-]*$/, 'has a character that a topic name may not have')
-    .default(''),
-  SCHEMA_REGISTRY_URL: z.string('is missing: the address of the schema registry').pipe(url),
-  CLICKHOUSE_URL: z.string('is missing: the HTTP address of ClickHouse').pipe(url),
-  CLICKHOUSE_USER: z.string().default('default'),
-  CLICKHOUSE_PASSWORD: z.string().default(''),
-  CLICKHOUSE_DATABASE: z
-    .string()
-    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'is not a plain identifier')
-    .default('backtrail'),
-  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `is not one of ${LOG_LEVELS.join(', ')}` }).default('info'),
-  HOST: z.string().default('127.0.0.1'),
-  PORT: whole(0, 65_535).default(0),
-  BATCH_ROWS_MAX: whole(1).default(50_000),
-  SWEEP_ROWS_MAX: whole(1).default(4_000),
-  DEAD_LETTER_RUN_MAX: whole(1).default(1_000),
-  UNKNOWN_SCHEMA_WAIT_MS: whole(0).default(5 * MINUTE_MS),
-  RELEASES_WAIT_MS: whole(0).default(10_000),
-  RETRY_INITIAL_MS: whole(1).default(100),
-  RETRY_MAX_MS: whole(1).default(10_000),
-  IDLE_CHECK_MS: whole(10).default(1_000),
-  SESSION_TIMEOUT_MS: whole(6_000, 300_000).default(15_000),
-  PROOF_DEADLINE_MS: whole(0).default(20 * MINUTE_MS),
-  AGENT_DELAY_MS: whole(0).default(7 * DAY_MS),
-});
+export type { LogLevel } from './environment.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the whole configuration from environment variables; a variable that is empty counts as not set. Throws
- * CONFIG_INVALID with one line for every variable that is wrong.
+ * Reads the whole configuration from environment variables, and the files that they name; a variable that is empty counts as
+ * not set. Throws CONFIG_INVALID with one line for every variable that is wrong.
  */
 export function loadConfig(env: Environment): Config {
-  return configOf(parse(environment, env));
+  return reading(env, (given, problems) => {
+    const service = parse(serviceVariables, given, problems);
+    const database = parse(databaseVariables, given, problems);
+    // Also where something is wrong already: all problems are reported together.
+    const kafka = kafkaOf(given, service, problems);
+    const registry = registryOf(given, problems);
+    const connections = clickHouseOf(given, database, problems);
+    if (service === null || database === null || kafka === null) return null;
+    return {
+      kafka,
+      registry,
+      ...connections,
+      logLevel: service.LOG_LEVEL,
+      host: service.HOST,
+      port: service.PORT,
+      limits: limitsOf(database),
+    };
+  });
 }
 
 /** What a question needs: ClickHouse alone. Throws as `loadConfig` does. */
-export type ReaderConfig = Pick<Config, 'clickhouse' | 'limits'>;
+export type ReaderConfig = Pick<Config, 'reader' | 'limits'>;
 
 export function loadReaderConfig(env: Environment): ReaderConfig {
-  const parsed = parse(environment.omit({ KAFKA_BROKERS: true, SCHEMA_REGISTRY_URL: true }), env);
-  return { clickhouse: clickHouseOf(parsed), limits: limitsOf(parsed) };
+  return reading(env, (given, problems) => {
+    const database = parse(databaseVariables, given, problems);
+    const { reader } = clickHouseOf(given, database, problems);
+    return database === null ? null : { reader, limits: limitsOf(database) };
+  });
 }
 
-function parse<T>(schema: z.ZodType<T>, env: Environment): T {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = schema.safeParse(given);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
-  problems.push(...saslProblems(given));
-  if (!parsed.success || problems.length > 0) throw new BacktrailError('CONFIG_INVALID', problems.join('\n'));
-  return parsed.data;
+/** Whatever must not be seen in a log, an error or a status. */
+export function secretsOf({ kafka, registry, clickhouse, reader }: Config): string[] {
+  const passphrase = kafka.ssl === false ? null : kafka.ssl.passphrase;
+  const secrets = [kafka.sasl?.password, passphrase, registry.auth?.password, clickhouse.password, reader.password];
+  return [...new Set(secrets.filter((secret) => typeof secret === 'string' && secret !== ''))] as string[];
 }
 
-function saslProblems(given: Record<string, string | undefined>): string[] {
-  const names = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'];
-  const set = names.filter((name) => given[name] !== undefined);
-  if (set.length === 0) return [];
-  return names
-    .filter((name) => !set.includes(name))
-    .map((name) => `${name} is missing while ${set.join(' and ')} is set`);
+/** Collects the problems of all that `read` looks at. */
+function reading<T>(env: Environment, read: (given: Given, problems: string[]) => T | null): T {
+  const problems: string[] = [];
+  const set = Object.entries(env).filter(([, value]) => value !== undefined && value !== '') as [string, string][];
+  const found = read(withSecretsOfFiles(Object.fromEntries(set), problems), problems);
+  if (found === null || problems.length > 0) throw new BacktrailError('CONFIG_INVALID', problems.join('\n'));
+  return found;
 }
 
-function configOf(env: Parsed): Config {
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = env;
-  return {
-    kafka: {
-      brokers: env.KAFKA_BROKERS,
-      clientId: env.KAFKA_CLIENT_ID,
-      ssl: env.KAFKA_SSL,
-      sasl: mechanism && username && password ? { mechanism, username, password } : null,
-      topicPrefix: env.TOPIC_PREFIX,
-    },
-    schemaRegistryUrl: env.SCHEMA_REGISTRY_URL,
-    clickhouse: clickHouseOf(env),
-    logLevel: env.LOG_LEVEL,
-    host: env.HOST,
-    port: env.PORT,
-    limits: limitsOf(env),
-  };
-}
-
-type Parsed = z.infer<typeof environment>;
-
-function clickHouseOf(env: Omit<Parsed, 'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL'>): ClickHouseConfig {
-  return {
-    url: env.CLICKHOUSE_URL,
-    user: env.CLICKHOUSE_USER,
-    password: env.CLICKHOUSE_PASSWORD,
-    database: env.CLICKHOUSE_DATABASE,
-  };
-}
-
-function limitsOf(env: Omit<Parsed, 'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL'>): Limits {
+function limitsOf(env: DatabaseVariables): Limits {
   return {
     batchRowsMax: env.BATCH_ROWS_MAX,
     sweepRowsMax: env.SWEEP_ROWS_MAX,

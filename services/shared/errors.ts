@@ -27,6 +27,7 @@ export const ERRORS = {
   CLICKHOUSE_DENIED: stop('ClickHouse refused the user, the password or a right.'),
   CLICKHOUSE_NOT_MIGRATED: stop('A database, table or column is missing in ClickHouse: run `backtrail migrate`.'),
   CLICKHOUSE_REFUSED: stop('ClickHouse refused a statement.'),
+  QUESTION_TOO_LARGE: stop('A question needs more time, memory or rows than one may take.'),
   // Waiting for knowledge
   SCHEMA_NOT_KNOWN_YET: retry('A record has a schema id that the registry does not know yet.'),
   // Records that can never be processed

@@ -7,7 +7,7 @@ import { schemaSource } from '../../services/shared/kafka/registry.js';
 /** kafkajs, with our gzip codec, and a full decode of every record by avsc: the limit of any consumer built on the two. */
 const config = loadConfig(process.env);
 const topic = topicName('inferences', config.kafka.topicPrefix);
-const decoder = valueDecoder('inferences', schemaSource(config.schemaRegistryUrl));
+const decoder = valueDecoder('inferences', schemaSource(config.registry));
 const consumer = kafkaClient(config.kafka).consumer({
   groupId: `${config.kafka.topicPrefix}bench.decode`,
   maxWaitTimeInMs: 100,

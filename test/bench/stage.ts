@@ -70,7 +70,7 @@ export async function openStage(
   const config = loadConfig(own);
   await Promise.all([
     deployTopics(config.kafka, { prefix, partitions }),
-    deploySubjects(config.schemaRegistryUrl, { prefix }),
+    deploySubjects(config.registry, { prefix }),
     migrate(config.clickhouse),
   ]);
   return {
@@ -80,7 +80,7 @@ export async function openStage(
     close: async () => {
       await Promise.allSettled([
         deleteTopics(config.kafka, prefix),
-        deleteSubjects(config.schemaRegistryUrl, prefix),
+        deleteSubjects(config.registry, prefix),
         dropDatabase(config.clickhouse),
       ]);
     },
@@ -97,7 +97,7 @@ export class Sender {
 
   static async open(stage: Stage): Promise<Sender> {
     const { config } = stage;
-    const ids = await deploySubjects(config.schemaRegistryUrl, { prefix: config.kafka.topicPrefix });
+    const ids = await deploySubjects(config.registry, { prefix: config.kafka.topicPrefix });
     return new Sender(stage, await createProducer(config.kafka), ids);
   }
 

@@ -64,12 +64,12 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function environmentOf({ kafka, schemaRegistryUrl, clickhouse, limits }: Config): Record<string, string> {
+function environmentOf({ kafka, registry, clickhouse, limits }: Config): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
     KAFKA_BROKERS: kafka.brokers.join(','),
     TOPIC_PREFIX: kafka.topicPrefix,
-    SCHEMA_REGISTRY_URL: schemaRegistryUrl,
+    SCHEMA_REGISTRY_URL: registry.url,
     CLICKHOUSE_URL: clickhouse.url,
     CLICKHOUSE_USER: clickhouse.user,
     CLICKHOUSE_PASSWORD: clickhouse.password,

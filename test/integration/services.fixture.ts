@@ -63,7 +63,7 @@ export class TestNetwork {
     };
     const config = loadConfig(env);
     const [ids] = await Promise.all([
-      deploySubjects(config.schemaRegistryUrl),
+      deploySubjects(config.registry),
       deployTopics(config.kafka, { prefix: config.kafka.topicPrefix }),
       migrate({ ...config.clickhouse, url: clickhouseUrl }),
     ]);

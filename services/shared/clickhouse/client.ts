@@ -5,6 +5,7 @@ import { ClickHouseError, createClient } from '@clickhouse/client';
 
 import type { ClickHouseConfig } from '../config.js';
 import { BacktrailError, type ErrorCode } from '../errors.js';
+import { questionSettings, withLimitsNamed } from './question-limits.js';
 
 /** Values of `{name:Type}` in a statement. Bound by the server: text is never put together from values. */
 export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | readonly number[]>>;
@@ -28,6 +29,7 @@ export interface ClickHouse {
 }
 
 const REQUEST_TIMEOUT_MS = 120_000;
+const SERVER_GIVES_UP_MS = 5_000;
 const CONNECTIONS_MAX = 8;
 // Below the keep-alive of servers and proxies, so that a socket is not closed while a request is on its way.
 const IDLE_SOCKET_MS = 2_500;
@@ -44,14 +46,17 @@ const SETTINGS = {
 // each insert doubles its cost.
 const INSERT_SETTINGS = 'optimize_on_insert = 0';
 
+/** A configuration with limits for questions gives a connection that can change nothing. */
 export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
+  const { question, ca = null } = config;
   const client = createClient({
     url: config.url,
     username: config.user,
     password: config.password,
     database: config.database,
     application: 'backtrail',
-    ...(config.ca == null ? {} : { tls: { ca_cert: Buffer.from(config.ca) } }),
+    ...(question === undefined ? {} : { clickhouse_settings: questionSettings(question) }),
+    ...(ca === null ? {} : { tls: { ca_cert: Buffer.from(ca) } }),
     // The server gives up first, and says why.
     request_timeout: Math.max(REQUEST_TIMEOUT_MS, (question?.timeMaxMs ?? 0) + SERVER_GIVES_UP_MS),
     max_open_connections: CONNECTIONS_MAX,
@@ -72,6 +77,8 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
           use_multipart_params_auto: true,
         });
         return result.json<T>();
+      }).catch((error: unknown) => {
+        throw question === undefined ? error : withLimitsNamed(error);
       });
     },
 

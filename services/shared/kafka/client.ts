@@ -1,6 +1,7 @@
 import { Kafka, type KafkaConfig as ClientConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 
 import type { KafkaConfig } from '../config.js';
+import { tlsOptions } from '../secret-files.js';
 import { registerCodecs } from './codecs.js';
 import { clampIdleTimer } from './idle-timer.js';
 import { allowNullHeaders } from './null-headers.js';
@@ -30,7 +31,8 @@ export function kafkaClient(settings: KafkaSettings): Kafka {
   const config: ClientConfig = {
     brokers: [...settings.brokers],
     clientId: settings.clientId,
-    ssl: settings.ssl,
+    // Said outright, so that no variable of Node's makes it take any certificate.
+    ssl: settings.ssl && { ...tlsOptions(settings.ssl), rejectUnauthorized: true },
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: RETRY,

@@ -2,7 +2,7 @@ import { COMPATIBILITY, type SchemaRegistry, SchemaType } from '@kafkajs/conflue
 
 import { subjectName, TOPIC_STREAMS, topicName, type TopicStream } from '../../../schemas/topics.js';
 import { BacktrailError } from '../errors.js';
-import { registryClient, responseStatus } from './registry.js';
+import { registryClient, responseStatus, type Registry } from './registry.js';
 import { registryRest } from './registry-rest.js';
 import { schemaOf } from './schema-file.js';
 
@@ -22,9 +22,9 @@ const REFUSALS = [409, 422];
  * Registers every schema under its subject with BACKWARD_TRANSITIVE compatibility; may be run again. Throws
  * REGISTRY_REFUSED, naming the subject, for a schema that could not read what is there already.
  */
-export async function deploySubjects(registryUrl: string, options: SubjectOptions = {}): Promise<SchemaIds> {
-  const client = registryClient(registryUrl);
-  const rest = registryRest(registryUrl);
+export async function deploySubjects(registry: Registry, options: SubjectOptions = {}): Promise<SchemaIds> {
+  const client = registryClient(registry);
+  const rest = registryRest(registry);
   return eachStream(options, async (stream, subject) => {
     // The client refuses to register where the mode differs, and only sets it for subjects that have none.
     const mode = await rest.compatibility(subject);
@@ -35,8 +35,8 @@ export async function deploySubjects(registryUrl: string, options: SubjectOption
 }
 
 /** The ids of subjects that are deployed. Throws REGISTRY_REFUSED where this version's schema is not registered. */
-export async function registeredIds(registryUrl: string, options: SubjectOptions = {}): Promise<SchemaIds> {
-  const client = registryClient(registryUrl);
+export async function registeredIds(registry: Registry, options: SubjectOptions = {}): Promise<SchemaIds> {
+  const client = registryClient(registry);
   return eachStream(options, async (stream, subject) => {
     try {
       return await client.getRegistryIdBySchema(subject, avroSchema(stream));
@@ -52,9 +52,9 @@ export async function registeredIds(registryUrl: string, options: SubjectOptions
 }
 
 /** Deletes the subjects of throw-away topics. An empty prefix is refused. */
-export async function deleteSubjects(registryUrl: string, prefix: string): Promise<void> {
+export async function deleteSubjects(registry: Registry, prefix: string): Promise<void> {
   if (prefix === '') throw new BacktrailError('REGISTRY_REFUSED', 'subjects without a prefix are never deleted');
-  const rest = registryRest(registryUrl);
+  const rest = registryRest(registry);
   for (const stream of TOPIC_STREAMS) await rest.deleteSubject(subjectName(topicName(stream, prefix)));
 }
 

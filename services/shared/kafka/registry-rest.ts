@@ -1,5 +1,9 @@
+import { request as requestHttp, type IncomingMessage } from 'node:http';
+import { request as requestHttps, type RequestOptions } from 'node:https';
+import { text as textOf } from 'node:stream/consumers';
+
 import { BacktrailError } from '../errors.js';
-import { parseRegistryUrl } from './registry.js';
+import { registryAddress, trusting, type Registry } from './registry.js';
 
 /** The questions to a registry that its client does not ask. */
 export interface RegistryRest {
@@ -15,19 +19,17 @@ const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 const NOT_FOUND = 404;
 
 /** Throws REGISTRY_UNREACHABLE when there is no answer or one of a broken server, else REGISTRY_REFUSED. */
-export function registryRest(url: string): RegistryRest {
-  const { base, auth } = parseRegistryUrl(url);
+export function registryRest(registry: Registry): RegistryRest {
+  const { url, auth, ca } = registryAddress(registry);
+  const agent = url.startsWith('https:') ? trusting(ca) : undefined;
   const headers: Record<string, string> = { accept: CONTENT_TYPE, 'content-type': CONTENT_TYPE };
   if (auth !== null) {
     headers['authorization'] = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`;
   }
 
   async function request(method: string, path: string, body?: object): Promise<unknown> {
-    const { status, text } = await exchange(`${base}${path}`, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    const options = { method, headers, agent };
+    const { status, text } = await exchange(`${url}${path}`, options, body === undefined ? '' : JSON.stringify(body));
     if (status === NOT_FOUND) return null;
     if (status >= 200 && status < 300) return text === '' ? {} : JSON.parse(text);
     const code = status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_REFUSED';
@@ -51,10 +53,19 @@ export function registryRest(url: string): RegistryRest {
   };
 }
 
-async function exchange(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
+/** Not by `fetch`, which cannot be told whom to trust. */
+async function exchange(
+  url: string,
+  options: RequestOptions,
+  body: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const request = url.startsWith('https:') ? requestHttps : requestHttp;
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    return { status: response.status, text: await response.text() };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const limited = { ...options, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
+      request(url, limited, resolve).on('error', reject).end(body);
+    });
+    return { status: response.statusCode ?? 0, text: await textOf(response) };
   } catch (error) {
     throw new BacktrailError('REGISTRY_UNREACHABLE', `no answer from ${url}`, { cause: error });
   }

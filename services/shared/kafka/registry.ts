@@ -1,6 +1,10 @@
+import { Agent } from 'node:https';
+
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import avro from 'avsc';
 
+import type { RegistryConfig } from '../config.js';
+import { splitAddress } from '../servers.js';
 import { writerOptions } from './avro-type.js';
 
 type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number];
@@ -17,40 +21,43 @@ export interface SchemaSource {
   writerSchema(id: number): Promise<WriterSchema>;
 }
 
-/** Where the registry is. A user and password in the URL are sent as basic authentication. */
-export interface RegistryAddress {
-  readonly base: string;
-  readonly auth: { readonly username: string; readonly password: string } | null;
-}
+/** Its address, with its path as in `http://host:port/apis/ccompat/v7`; or that and what it takes to be let in. */
+export type Registry = string | RegistryConfig;
 
 const REQUEST_TIMEOUT_MS = 5_000;
 // The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
 const NO_RETRIES = { retries: 0 };
 
-export function parseRegistryUrl(url: string): RegistryAddress {
-  const parsed = new URL(url);
-  const { username, password } = parsed;
-  parsed.username = '';
-  parsed.password = '';
-  return {
-    base: parsed.href.replace(/\/+$/, ''),
-    auth: username === '' ? null : { username: decodeURIComponent(username), password: decodeURIComponent(password) },
-  };
+/** The address without a slash at its end; the user and password that it may carry are taken out of it. */
+export function registryAddress(registry: Registry): RegistryConfig {
+  if (typeof registry !== 'string') return { ...registry, url: withoutSlash(registry.url) };
+  const { url, user, password = '' } = splitAddress(registry);
+  return { url: withoutSlash(url), auth: user === undefined ? null : { username: user, password }, ca: null };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
 }
 
 /** The registry client, with our Avro options and a limit on the time of a request. */
-export function registryClient(url: string, timeoutMs = REQUEST_TIMEOUT_MS): SchemaRegistry {
-  const { base, auth } = parseRegistryUrl(url);
+export function registryClient(registry: Registry, timeoutMs = REQUEST_TIMEOUT_MS): SchemaRegistry {
+  const { url, auth, ca } = registryAddress(registry);
   return new SchemaRegistry(
     {
-      host: base,
+      host: url,
       clientId: 'backtrail',
       retry: NO_RETRIES,
       ...(auth === null ? {} : { auth }),
+      ...(url.startsWith('https:') ? { agent: trusting(ca) } : {}),
       middlewares: [limitTime(timeoutMs), expectObject],
     },
     { [SchemaType.AVRO]: writerOptions() },
   );
+}
+
+/** Said outright, so that no variable of Node's makes it take any certificate. */
+export function trusting(ca: string | null): Agent {
+  return new Agent({ rejectUnauthorized: true, ...(ca === null ? {} : { ca }) });
 }
 
 function limitTime(timeoutMs: number): Middleware {
@@ -67,9 +74,9 @@ const expectObject: Middleware = () => ({
   },
 });
 
-/** Writer schemas of the registry at this URL (with its path, as in `http://host:port/apis/ccompat/v7`). */
-export function schemaSource(url: string, timeoutMs = REQUEST_TIMEOUT_MS): SchemaSource {
-  const client = registryClient(url, timeoutMs);
+/** Writer schemas of this registry. */
+export function schemaSource(registry: Registry, timeoutMs = REQUEST_TIMEOUT_MS): SchemaSource {
+  const client = registryClient(registry, timeoutMs);
   return {
     async writerSchema(id) {
       try {

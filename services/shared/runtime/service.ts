@@ -84,13 +84,13 @@ export async function runService<S extends Stream>(
 
 /** What of an instance follows from its definition and the configuration. */
 function partsOf<S extends Stream>(definition: Definition<S>, config: Config, settings: KafkaSettings) {
-  const { limits, kafka, schemaRegistryUrl } = config;
+  const { limits, kafka, registry } = config;
   const { stream, service } = definition;
   const input = topicName(stream, kafka.topicPrefix);
   const releases = topicName('releases', kafka.topicPrefix);
   const inferences = topicName('inferences', kafka.topicPrefix);
   const groupId = `${kafka.topicPrefix}backtrail.${service}`;
-  const source = schemaSource(schemaRegistryUrl);
+  const source = schemaSource(registry);
   return {
     definition,
     limits,

@@ -20,8 +20,8 @@ export class Loader {
     private readonly ids: Awaited<ReturnType<typeof deploySubjects>>,
   ) {}
 
-  static async open({ kafka, schemaRegistryUrl }: Config): Promise<Loader> {
-    const ids = await deploySubjects(schemaRegistryUrl, { prefix: kafka.topicPrefix });
+  static async open({ kafka, registry }: Config): Promise<Loader> {
+    const ids = await deploySubjects(registry, { prefix: kafka.topicPrefix });
     return new Loader(kafka.topicPrefix, await createProducer(kafka), ids);
   }
 

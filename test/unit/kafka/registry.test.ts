@@ -4,7 +4,7 @@ import { type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { valueDecoder } from '../../../services/shared/kafka/decode.js';
-import { parseRegistryUrl, schemaSource } from '../../../services/shared/kafka/registry.js';
+import { registryAddress, schemaSource } from '../../../services/shared/kafka/registry.js';
 import { registryRest } from '../../../services/shared/kafka/registry-rest.js';
 import { schemaOf } from '../../../services/shared/kafka/schema-file.js';
 import { encodeWith, examples } from './fixtures.js';
@@ -62,7 +62,7 @@ describe('the registry', () => {
     await registryRest(withUser).compatibility('s');
     const basic = `Basic ${Buffer.from('reader:p@ss').toString('base64')}`;
     expect(seen).toEqual([basic, basic]);
-    expect(parseRegistryUrl(withUser)).toEqual({ base: url, auth: { username: 'reader', password: 'p@ss' } });
+    expect(registryAddress(withUser)).toEqual({ url, auth: { username: 'reader', password: 'p@ss' }, ca: null });
   });
 
   const faults: [string, Answer, string][] = [
