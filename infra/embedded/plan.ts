@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { withoutUsers } from '../../services/shared/redact.js';
 import { embeddedAddress, type Endpoint, ENDPOINT_VARIABLES, type Endpoints, PARTS } from './endpoints.js';
 import type { Env, Home } from './home.js';
 import { type Identity, isAlive } from './identity.js';
@@ -114,14 +115,21 @@ async function checkExternal(known: Record<PartName, Endpoint | null>): Promise<
       if (endpoint?.source !== 'external' || (await externalAnswers(part, endpoint.address))) return;
       const variable = ENDPOINT_VARIABLES[part];
       throw new StackError(
-        `${variable} names ${endpoint.address}, but nothing answers there. Start that server, or unset ${variable} to use an embedded one.`,
+        `${variable} names ${withoutUsers(endpoint.address)}, but nothing answers there. Start that server, or unset ${variable} to use an embedded one.`,
       );
     }),
   );
 }
 
 export async function externalAnswers(part: PartName, address: string): Promise<boolean> {
-  if (part !== 'kafka') return httpAnswers(address, isThere);
+  if (part !== 'kafka') {
+    if (!URL.canParse(address)) return false;
+    // Neither a certificate nor a user of somebody else's is ours to judge here: something listens, that is all.
+    const { protocol, hostname, port, username } = new URL(address);
+    const isPlain = protocol === 'http:' && username === '';
+    if (isPlain) return httpAnswers(address, isThere);
+    return tcpAnswers(`${hostname}:${port === '' ? (protocol === 'https:' ? '443' : '80') : port}`);
+  }
   const answers = await Promise.all(address.split(',').map((broker) => tcpAnswers(broker.trim())));
   return answers.includes(true);
 }

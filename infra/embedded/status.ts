@@ -1,3 +1,4 @@
+import { withoutUsers } from '../../services/shared/redact.js';
 import { type Endpoint, type Endpoints, mergeEndpoints, PARTS } from './endpoints.js';
 import type { Env, Home } from './home.js';
 import { isAlive } from './identity.js';
@@ -58,7 +59,7 @@ export async function stackStatus(home: Home, env: Env): Promise<StackStatus> {
 async function partStatus(part: PartName, endpoint: Endpoint | null, records: ProcessRecord[]): Promise<PartStatus> {
   if (endpoint?.source === 'external') {
     const state = (await externalAnswers(part, endpoint.address)) ? 'ready' : 'unreachable';
-    return { ...endpoint, state, pid: null, restarts: 0, reason: null };
+    return { ...endpoint, address: withoutUsers(endpoint.address), state, pid: null, restarts: 0, reason: null };
   }
   const record = records.find(({ kind, name }) => kind === 'part' && name === part);
   if (record === undefined) {

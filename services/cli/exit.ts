@@ -1,4 +1,5 @@
 import { BacktrailError, ERRORS } from '../shared/errors.js';
+import { withoutUsers } from '../shared/redact.js';
 
 /** Exit codes of SPEC 11. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, findings: 3, interrupted: 130 } as const;
@@ -29,7 +30,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** What to tell the user. What a server or a socket says is not enough without who it was: the sentence of its code. */
 export function sentenceOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = withoutUsers(error instanceof Error ? error.message : String(error));
   if (!(error instanceof BacktrailError) || !/^(KAFKA|REGISTRY|CLICKHOUSE|QUESTION)_/.test(error.code)) return message;
   const { sentence } = ERRORS[error.code];
   return message === sentence ? message : `${sentence} (${message})`;

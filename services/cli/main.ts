@@ -1,4 +1,5 @@
 import type { CliContext } from './context.js';
+import { withoutUsers } from '../shared/redact.js';
 import { EXIT, exitCodeOf, sentenceOf, type ExitCode } from './exit.js';
 import { runProgram } from './program.js';
 
@@ -39,6 +40,8 @@ try {
   ending = exitCodeOf(error);
   const sentence = sentenceOf(error);
   if (!interruption.signal.aborted && sentence !== '') process.stderr.write(`backtrail: ${sentence}\n`);
-  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) {
+    process.stderr.write(`${withoutUsers(error.stack ?? '')}\n`);
+  }
 }
 process.exitCode = interruption.signal.aborted ? EXIT.interrupted : ending;

@@ -1,3 +1,5 @@
+import { withoutUsers } from './redact.js';
+
 /**
  * What happens when something goes wrong, decided by the code alone:
  *   retry        a dependency is away: wait, then the same batch again, nothing committed
@@ -62,7 +64,8 @@ export class BacktrailError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message === '' ? ERRORS[code].sentence : message, options);
+    // Whatever somebody else's error says goes on to logs, /healthz and the terminal.
+    super(message === '' ? ERRORS[code].sentence : withoutUsers(message), options);
     this.exitCode = code === 'CONFIG_INVALID' ? 2 : 1;
   }
 

@@ -1,4 +1,4 @@
-import { loadConfig, type Config } from '../config.js';
+import { loadConfig, secretsOf, type Config } from '../config.js';
 import type { Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
 import { createLog, type Logger } from '../log.js';
@@ -25,7 +25,7 @@ export async function runProcess(
   let log = createLog('info', { service });
   try {
     const config = loadConfig(env);
-    log = createLog(config.logLevel, { service });
+    log = createLog(config.logLevel, { service }, secretsOf(config));
     await run(config, log);
     return 0;
   } catch (error) {

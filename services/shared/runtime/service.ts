@@ -5,7 +5,7 @@ import { connectClickHouse } from '../clickhouse/client.js';
 import { clickHouseCopies } from '../clickhouse/copies.js';
 import { FACT_TABLES, toFactRow } from '../clickhouse/fact-rows.js';
 import { clickHouseStore } from '../clickhouse/store.js';
-import type { Config } from '../config.js';
+import { secretsOf, type Config } from '../config.js';
 import type { Stream } from '../core/record.js';
 import { asBacktrailError, type BacktrailError } from '../errors.js';
 import { createAdmin } from '../kafka/admin.js';
@@ -38,8 +38,10 @@ export interface ServiceOptions {
 export async function runService<S extends Stream>(
   definition: Definition<S>,
   config: Config,
-  { signal, log = createLog(config.logLevel, { service: definition.service }), onReady }: ServiceOptions,
+  options: ServiceOptions,
 ): Promise<void> {
+  const { signal, onReady } = options;
+  const log = options.log ?? createLog(config.logLevel, { service: definition.service }, secretsOf(config));
   const metrics = createMetrics(definition.service);
   const failed = new AbortController();
   const failures: BacktrailError[] = [];
