@@ -13,7 +13,9 @@ CREATE TABLE IF NOT EXISTS alert_rows
   `severity` Nullable(String) COMMENT 'Severity of the first flag that covered it when it was raised and has one.',
   `states` Array(Tuple(state String, changed_at DateTime64(3, 'UTC'))) COMMENT 'firing, resolved, firing ... with the knowledge time since when, oldest first.',
   `void` Bool COMMENT 'True when it turned out never to have been true, as its records were read in another order than appended: the views leave it out.',
-  `version` UInt64 COMMENT 'Records applied to all input topics when it was judged: of two rows the one that rests on more holds.'
+  `version` UInt64 COMMENT 'Records applied to all input topics when it was judged: of two rows the one that rests on more holds.',
+  `written_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When ClickHouse had this row, by its clock: whoever follows the alerts reads on from there.',
+  INDEX by_written_at written_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (model_id, kind, release, subject)
