@@ -8,7 +8,7 @@ import type { Progress } from './progress.js';
 import type { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
 import type { Reviser, RevisedPage, RowPlace } from './reviser.js';
-import type { Store, SweepRange } from './store.js';
+import type { Store } from './store.js';
 
 interface SweeperParts {
   readonly definition: Definition;
@@ -84,26 +84,25 @@ export class Sweeper {
     sweep: Sweep,
     { group, generation, target }: { group: readonly PartitionState[]; generation: number; target: bigint },
   ): Promise<void> {
-    const { definition, store, retry, partitions, releases, rowsMax } = this.parts;
+    const { definition, store, retry, partitions, releases, metrics, rowsMax } = this.parts;
     if (definition.attributed === undefined) return;
     const { table } = definition.attributed;
     this.#reviser ??= definition.attributed.reviser(releases);
     const reviser = this.#reviser;
     const limit = Math.min(rowsMax, reviser.rowsMax);
     const range = { partitions: group.map((state) => state.partition), releasesBelow: target, limit };
-    let after: RowPlace | null = null;
-    for (;;) {
-      const from: SweepRange = { ...range, after };
-      // Every row is written again: mostly they do change, and one that says the same is not looked at a second time.
-      const page: RevisedPage = await retrying(async () => {
-        const revised = reviser.revise(await store.sweepPage(sweep, from, reviser.columns));
-        await store.insertEncoded(table, revised.blocks);
-        return revised;
-      }, retry);
-      for (const block of page.blocks) block.release();
-      this.parts.metrics.sweptRows.inc(page.rowCount);
-      if (page.rowCount < limit || generation !== partitions.generation) return;
-      after = page.last;
+    const read = (after: RowPlace | null): Promise<RevisedPage> =>
+      retrying(async () => reviser.revise(await store.sweepPage(sweep, { ...range, after }, reviser.columns)), retry);
+    // Every row is written again: mostly they do change, and one that says the same is not looked at a second time.
+    const write = async ({ blocks, rowCount }: RevisedPage): Promise<void> => {
+      await retrying(() => store.insertEncoded(table, blocks), retry);
+      for (const block of blocks) block.release();
+      metrics.sweptRows.inc(rowCount);
+    };
+    let page: RevisedPage | null = await read(null);
+    while (page !== null) {
+      const isLast: boolean = page.rowCount < limit || generation !== partitions.generation;
+      [page] = await Promise.all([isLast ? null : read(page.last), write(page)]);
     }
   }
 
