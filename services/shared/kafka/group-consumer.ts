@@ -1,4 +1,4 @@
-import type { Consumer, EachBatchPayload, IHeaders } from 'kafkajs';
+import type { Consumer, EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
 
 import { sleep } from '../clock.js';
 import type { Assigned, Batch, Commit, ConsumerHandlers, GroupConsumer, Header, LogRecord } from '../runtime/ports.js';
@@ -188,6 +188,11 @@ async function whileBeating(
     done.abort();
     await beating;
   }
+}
+
+/** A message of kafkajs as the runtime has records. */
+export function toLogRecord({ offset, timestamp, key, value, headers }: KafkaMessage): LogRecord {
+  return { offset: BigInt(offset), appendedAtMs: Number(timestamp), key, value, headers: toHeaders(headers) };
 }
 
 function toBatch(batch: EachBatchPayload['batch']): Batch {

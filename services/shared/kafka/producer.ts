@@ -81,7 +81,7 @@ function sizeOf({ key, value, headers = [] }: Outgoing): number {
   return bytes;
 }
 
-function toMessage(record: OutgoingRecord): Message {
+export function toMessage(record: OutgoingRecord): Message {
   const { key, value, headers, timestampMs, partition } = record;
   return {
     key,
