@@ -6,6 +6,7 @@ import { registerAsk } from './ask.js';
 import { registerCompleteness } from './completeness.js';
 import type { CliContext } from './context.js';
 import { registerDemo } from './demo.js';
+import { registerDlq } from './dlq.js';
 import { CommandError, EXIT } from './exit.js';
 import { registerDown } from './down.js';
 import { registerImport } from './import.js';
@@ -49,6 +50,7 @@ export function buildProgram(context: CliContext): Command {
   registerAsk(program, context);
   registerImport(program, context);
   registerCompleteness(program, context);
+  registerDlq(program, context);
   registerScenario(program, context);
   registerUp(program, context, stackContents(context.env));
   registerStatus(program, context);

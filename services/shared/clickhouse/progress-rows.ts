@@ -1,5 +1,15 @@
+import type { Stream } from '../core/record.js';
 import type { LeftAt } from '../runtime/settled.js';
 import type { ClickHouse } from './client.js';
+
+/** Which service applies which topic, and says so in `progress`. */
+export const READERS: { readonly [S in Stream]: string } = {
+  releases: 'release',
+  inferences: 'inference',
+  proofs: 'proof',
+  payments: 'payment',
+  agents: 'agent',
+};
 
 interface Row {
   readonly partition: number;
