@@ -1,4 +1,5 @@
-import { agentClassifier, incidentsOf } from '../shared/clickhouse/ask/of-model.js';
+import { agentClassifier } from '../shared/clickhouse/ask/of-agents.js';
+import { incidentsOf } from '../shared/clickhouse/ask/of-model.js';
 import { stateOf } from '../shared/clickhouse/ask/state.js';
 import { AS_OF, dateTime, sumColumns, sumOf, type ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import { groupBy } from '../shared/core/group.js';

@@ -10,6 +10,18 @@ WHERE (model_id, known_at) IN (
 )
 COMMENT 'What the release records of each model come to, as known at {known_at}.';
 
+CREATE VIEW IF NOT EXISTS model_state_revisions
+(
+  `model_id` String COMMENT 'The model.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Append time of the release record that made it so; it holds until the next revision of the model.',
+  `activations` Array(Tuple(release String, activation UInt32, from DateTime64(6, 'UTC'), to Nullable(DateTime64(6, 'UTC')), undone_by Nullable(UInt64), restored Nullable(String), flagged Bool)) COMMENT 'Every activation, by (from, release).',
+  `flags` Array(Tuple(offset UInt64, flag_id String, release String, severity Nullable(String), activation Nullable(Int32), activation_from Nullable(DateTime64(6, 'UTC')), from Nullable(DateTime64(6, 'UTC')), until Nullable(DateTime64(6, 'UTC')), targets Array(String), any_target Bool, raised_at DateTime64(3, 'UTC'))) COMMENT 'The flags that stand, in the order of R.',
+  `coverage` Array(Tuple(release String, target_id String, any_target Bool, from DateTime64(6, 'UTC'), until DateTime64(6, 'UTC'))) COMMENT 'Event times at which a flag covers an inference of a release, for any target or for one.',
+  `incidents` Array(Tuple(release String, standing Bool, activations Array(UInt32), spans Array(Tuple(from DateTime64(6, 'UTC'), to Nullable(DateTime64(6, 'UTC')))), contained_at Nullable(DateTime64(6, 'UTC')), recovered_at Nullable(DateTime64(6, 'UTC')), linked Array(String), closed_at Nullable(DateTime64(3, 'UTC')), began Bool)) COMMENT 'Every release that was ever flagged.'
+)
+AS SELECT model_id, known_at, activations, flags, coverage, incidents FROM model_state_rows FINAL
+COMMENT 'What the release records of each model came to, a row a revision.';
+
 CREATE VIEW IF NOT EXISTS windows_as_of AS
 SELECT
   model_id, a.release AS release, a.activation AS activation, a.from AS from, a.to AS to,
@@ -110,19 +122,30 @@ FROM
 ARRAY JOIN coverage AS c
 COMMENT 'Event times at which a flag covered an inference of a release, and when that was known.';
 
+CREATE VIEW IF NOT EXISTS traffic_changes
+(
+  `model_id` String COMMENT 'The model.',
+  `from` DateTime64(6, 'UTC') COMMENT 'From when the split holds, unless a record of a greater offset says otherwise. UTC.',
+  `traffic` Map(String, Int32) COMMENT 'Release to basis points; empty for an outage.',
+  `offset` UInt64 COMMENT 'Offset of the release record that says so.',
+  `known_at` DateTime64(3, 'UTC') COMMENT 'Append time of that record.'
+)
+AS SELECT
+  model_id, ifNull(effective_at, occurred_at) AS from,
+  mapFilter((release, share) -> share > 0, if(traffic_given, traffic, map(ifNull(to, ''), toInt32(10000)))) AS traffic,
+  offset, appended_at AS known_at
+FROM release_records
+WHERE action IN ('TRAFFIC_SET', 'ROLLED_BACK')
+COMMENT 'Every traffic split that a release record set.';
+
 CREATE VIEW IF NOT EXISTS timeline_as_of AS
-SELECT
-  model_id, effective AS from,
-  mapFilter((release, share) -> share > 0, argMax(split, position)) AS traffic, max(position) AS offset
+SELECT model_id, from, argMax(split, position) AS traffic, max(position) AS offset
 FROM
 (
-  SELECT
-    model_id, ifNull(effective_at, occurred_at) AS effective, offset AS position,
-    if(traffic_given, traffic, map(ifNull(to, ''), toInt32(10000))) AS split
-  FROM release_records
-  WHERE action IN ('TRAFFIC_SET', 'ROLLED_BACK') AND appended_at <= {known_at:DateTime64(3, 'UTC')}
+  SELECT model_id, from, traffic AS split, offset AS position FROM traffic_changes
+  WHERE known_at <= {known_at:DateTime64(3, 'UTC')}
 )
-GROUP BY model_id, effective
+GROUP BY model_id, from
 COMMENT 'The traffic split of each model from each effective time on, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS timeline

@@ -3,9 +3,11 @@ import type { Answer, Question } from '../../core/question.js';
 import { DEFAULT_SETTINGS, type TrailSettings } from '../../core/trail.js';
 import type { ClickHouse } from '../client.js';
 import { readHorizon } from '../horizon.js';
-import { agentsAnswer, incidentAnswer, incidentsAnswer, timelineAnswer, windowsAnswer } from './of-model.js';
+import { agentsAnswer } from './of-agents.js';
+import { incidentAnswer, incidentsAnswer, timelineAnswer, windowsAnswer } from './of-model.js';
 import { blobAnswer, proofAnswer, servedAnswer } from './of-inference.js';
-import { paymentAnswer, paymentsOf, taintAnswer } from './of-money.js';
+import { paymentsOf, taintAnswer } from './of-money.js';
+import { paymentAnswer } from './of-payment.js';
 import { alertsAnswer, trailAnswer } from './of-records.js';
 import { ViewReader } from './view-reader.js';
 

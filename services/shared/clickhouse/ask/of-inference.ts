@@ -1,5 +1,6 @@
 import { blobShape, proofShape, servedShape, unknownShape } from '../../core/answer-shape.js';
 import type { InferenceVerdict } from '../../core/attribution.js';
+import { groupBy } from '../../core/group.js';
 import { isOverdue, proofOf } from '../../core/proof.js';
 import type { JsonObject } from '../../core/question.js';
 import type { TaintClass } from '../../core/taint.js';
@@ -36,25 +37,28 @@ interface RevisionRow {
   readonly blob_releases: readonly string[];
 }
 
-/** What was said of the inferences that meet a condition, as known at K. */
-export async function saidOf(
+/** Everything that was ever said of an inference, oldest first. */
+export type Story = readonly InferenceSaid[];
+
+/** What was ever said of the inferences that meet a condition, by inference. */
+export async function storiesOf(
   views: ViewReader,
-  { condition, params, knownAtMs }: { condition: string; params: Params; knownAtMs: number },
-): Promise<Map<string, InferenceSaid>> {
+  condition: string,
+  params: Params,
+): Promise<ReadonlyMap<string, Story>> {
   const rows = await views.rows<RevisionRow>(
     `SELECT inference_id, model_id, ${micros('occurred_at', 'occurred')}, ${millis('known_at', 'known')}, target_id,
        status, release, activation, phase, basis, candidates, near_boundary, findings, blob_id, blob_status, blob_releases
      FROM inference_revisions WHERE ${condition}`,
     params,
   );
-  const said = new Map<string, InferenceSaid>();
-  for (const row of rows) {
-    const revision = toSaid(row);
-    const before = said.get(row.inference_id);
-    if (revision.knownAtMs > knownAtMs || (before !== undefined && before.knownAtMs > revision.knownAtMs)) continue;
-    said.set(row.inference_id, revision);
-  }
-  return said;
+  const revisions = rows.map(toSaid).sort((a, b) => a.knownAtMs - b.knownAtMs);
+  return groupBy(revisions, ({ inferenceId }) => inferenceId);
+}
+
+/** Undefined while no record of it is known. */
+export function saidAt(story: Story | undefined, knownAtMs: number): InferenceSaid | undefined {
+  return story?.findLast((said) => said.knownAtMs <= knownAtMs);
 }
 
 function toSaid(row: RevisionRow): InferenceSaid {
@@ -84,8 +88,11 @@ export async function saidOfOne(
   inference: string,
   knownAtMs: number,
 ): Promise<InferenceSaid | undefined> {
-  const condition = 'inference_id = {inference:String}';
-  return (await saidOf(views, { condition, params: { inference }, knownAtMs })).get(inference);
+  const story = await views.batched('said', inference, async (inferences) => {
+    const stories = await storiesOf(views, 'inference_id IN {inferences:Array(String)}', { inferences });
+    return inferences.map((one) => stories.get(one) ?? []);
+  });
+  return saidAt(story, knownAtMs);
 }
 
 export async function servedAnswer(views: ViewReader, inference: string, knownAtMs: number): Promise<JsonObject> {
@@ -105,7 +112,11 @@ export async function proofAnswer(
 ): Promise<JsonObject> {
   const [said, records] = await Promise.all([
     saidOfOne(views, inference, knownAtMs),
-    views.records('proofs', 'inference_id = {inference:String}', { inference }),
+    views.batched('proofs', inference, async (inferences) => {
+      const proofs = await views.records('proofs', 'inference_id IN {inferences:Array(String)}', { inferences });
+      const found = groupBy(proofs, ({ record }) => record.inference_id);
+      return inferences.map((one) => found.get(one) ?? []);
+    }),
   ]);
   const verdict = proofOf(records.filter(({ position }) => position.appendedAtMs <= knownAtMs));
   const inferenceAt = said?.occurredAt ?? null;

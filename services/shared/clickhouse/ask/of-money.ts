@@ -1,51 +1,9 @@
-import { paymentShape, taintShape } from '../../core/answer-shape.js';
-import { sortedIds } from '../../core/order.js';
+import { taintShape } from '../../core/answer-shape.js';
 import type { ReleasePayments } from '../../core/payments.js';
 import type { JsonObject } from '../../core/question.js';
-import { classOf, saidOf } from './of-inference.js';
-import { coveredCondition, stateOf, type ModelStateAt } from './state.js';
-import { AS_OF, dateTime, millis, sumColumns, sumOf, type ViewReader } from './view-reader.js';
-
-interface PaymentRevision {
-  readonly known: string;
-  readonly state: string;
-  readonly amount: string;
-  readonly unlinked: string;
-  readonly parts: readonly {
-    readonly inference_id: string;
-    readonly model_id: string | null;
-    readonly amount: string;
-  }[];
-}
-
-export async function paymentAnswer(views: ViewReader, payment: string, knownAtMs: number): Promise<JsonObject> {
-  const revisions = await views.rows<PaymentRevision>(
-    `SELECT ${millis('known_at', 'known')}, state, amount, unlinked, parts
-     FROM payment_revisions WHERE payment_id = {payment:String} ORDER BY known_at`,
-    { payment },
-  );
-  const said = revisions.filter(({ known }) => Number(known) <= knownAtMs).at(-1);
-  if (said === undefined) return { payment, status: 'unknown' };
-  // By what rows are ordered by: a look-up by id alone would have to search every model.
-  const condition = `(model_id, occurred_at) IN (
-    SELECT assumeNotNull(p.model_id), assumeNotNull(p.occurred_at) FROM payment_revisions ARRAY JOIN parts AS p
-    WHERE payment_id = {payment:String} AND p.model_id IS NOT NULL)`;
-  const models = sortedIds(said.parts.flatMap((part) => part.model_id ?? []));
-  const [inferences, ...states] = await Promise.all([
-    models.length === 0 ? new Map<string, never>() : saidOf(views, { condition, params: { payment }, knownAtMs }),
-    ...models.map((model) => stateOf(views, model, knownAtMs)),
-  ]);
-  const parts = said.parts.map((part) => {
-    const state = states[models.indexOf(part.model_id ?? '')];
-    const taint = state === undefined ? 'unattributed' : classOf(inferences.get(part.inference_id), state);
-    return { inferenceId: part.inference_id, amount: BigInt(part.amount), taint } as const;
-  });
-  return paymentShape(
-    payment,
-    { state: said.state, amount: BigInt(said.amount), unlinked: BigInt(said.unlinked) },
-    parts,
-  );
-}
+import { Moments } from './moments.js';
+import { coverageOf, stateOf, type ModelStateAt } from './state.js';
+import { AS_OF, dateTime, sumColumns, sumOf, type ViewReader } from './view-reader.js';
 
 export interface Work {
   readonly model: string;
@@ -54,29 +12,43 @@ export interface Work {
   readonly activation?: number;
 }
 
-/** Inferences attributed to the release, and ambiguous ones that have it as a candidate, with the activation there. */
-const SERVED_BY = `
-  SELECT inference_id, occurred_at, target_id, status = 'attributed' AS certain,
-    if(certain, activation, arrayFirst(c -> c.release = {release:String}, candidates).activation) AS at_activation
-  FROM inferences${AS_OF}
-  WHERE model_id = {model:String}
-    AND (ifNull(release = {release:String}, false) OR (status = 'ambiguous' AND has(candidates.release, {release:String})))`;
+/** A release that is asked about, or one activation of it, as known at K. */
+interface Asked {
+  readonly release: string;
+  readonly activation: number | null;
+  readonly knownAtMs: number;
+}
 
-const SETTLED_PARTS = `
-  SELECT payment_id, part.inference_id AS inference_id, settled_at, settled_appended_at, refunded, part.amount AS amount
-  FROM model_payments${AS_OF} ARRAY JOIN parts AS part WHERE model_id = {model:String} AND settled_at IS NOT NULL`;
+/** Inferences attributed to the releases, and ambiguous ones that have them as candidates, with the activation there. */
+function servedBy(moments: Moments, condition = 'true'): string {
+  return `(SELECT inference_id, asked_at, occurred_at, target_id, certain, served.release AS release, served.activation AS activation
+    FROM ${moments.inferences(
+      `inference_id, occurred_at, target_id, status = 'attributed' AS certain,
+       arrayJoin(arrayFilter(c -> has({releases:Array(String)}, c.release), candidates)) AS served`,
+      `(ifNull(release IN {releases:Array(String)}, false) OR status = 'ambiguous') AND ${condition}`,
+    )})`;
+}
+
+function settledParts(moments: Moments): string {
+  return `(SELECT payment_id, asked_at, settled_at, refunded, part.inference_id AS inference_id, part.amount AS amount
+    FROM ${moments.settledPayments()} ARRAY JOIN parts AS part)`;
+}
 
 /** The two answers about the payments of a release or of one activation, which are never merged. */
 export async function paymentsOf(views: ViewReader, work: Work, knownAtMs: number): Promise<ReleasePayments> {
-  const state = await stateOf(views, work.model, knownAtMs);
-  const isThere = state.activations.some(
-    ({ release, number }) => release === work.release && number === work.activation,
-  );
+  const { model, release, activation = null } = work;
+  const state = await stateOf(views, model, knownAtMs);
+  const windows = state.activations.filter((window) => window.release === release);
+  const spans = windows.filter(({ number }) => activation === null || number === activation);
+  const asked = { release, activation, knownAtMs };
   // Nothing belongs to an activation that does not exist.
-  const [settledWhileActive, lists] =
-    work.activation !== undefined && !isThere
-      ? [[], undefined]
-      : await Promise.all([settledWhileActiveOf(views, work, state), settledForWorkOf(views, work, state)]);
+  const nothing = activation !== null && spans.length === 0;
+  const [settledWhileActive, lists] = await Promise.all([
+    spans.length === 0
+      ? []
+      : views.batched(`settled while active of ${model}`, asked, (all) => settledWhileActiveOf(views, model, all)),
+    nothing ? undefined : views.batched(`work of ${model}`, asked, (all) => settledForWorkOf(views, model, all)),
+  ]);
   return {
     settledWhileActive,
     settledForWork: lists?.work ?? [],
@@ -90,70 +62,98 @@ export async function paymentsOf(views: ViewReader, work: Work, knownAtMs: numbe
   };
 }
 
+/** The activations of the release that are asked about, each with the number of the question, from 1. */
+async function spansOf(views: ViewReader, model: string, asked: readonly Asked[]) {
+  const states = await Promise.all(asked.map(({ knownAtMs }) => stateOf(views, model, knownAtMs)));
+  return asked.flatMap(({ release, activation, knownAtMs }, i) =>
+    (states[i]?.activations ?? [])
+      .filter((window) => window.release === release && (activation === null || window.number === activation))
+      .map((window) => ({ ...window, item: i + 1, knownAtMs })),
+  );
+}
+
 async function settledWhileActiveOf(
   views: ViewReader,
-  { model, release, activation }: Work,
-  state: ModelStateAt,
-): Promise<readonly string[]> {
-  const spans = state.activations.filter(
-    (window) => window.release === release && (activation === undefined || window.number === activation),
-  );
-  if (spans.length === 0) return [];
-  const row = await views.row<{ ids: string[] }>(
-    `SELECT arraySort(groupArray(payment_id)) AS ids FROM model_payments${AS_OF}
-     WHERE model_id = {model:String} AND settled_at IS NOT NULL
-       AND arrayExists((spanFrom, spanTo) ->
-         toUnixTimestamp64Micro(assumeNotNull(settled_at)) >= spanFrom
-         AND toUnixTimestamp64Micro(assumeNotNull(settled_at)) < spanTo,
-         {froms:Array(Int64)}, {tos:Array(Int64)})`,
+  model: string,
+  asked: readonly Asked[],
+): Promise<(readonly string[])[]> {
+  const moments = momentsOf(model, asked);
+  const spans = await spansOf(views, model, asked);
+  const rows = await views.rows<{ item: number; ids: string[] }>(
+    `SELECT item, arraySort(groupArray(payment_id)) AS ids FROM (
+       SELECT payment_id, arrayJoin(arrayDistinct(arrayFilter(
+         (item, k, spanFrom, spanTo) -> k = asked_at AND settled >= spanFrom AND settled < spanTo,
+         {items:Array(UInt32)}, {ks:Array(Int64)}, {froms:Array(Int64)}, {tos:Array(Int64)}))) AS item
+       FROM (
+         SELECT payment_id, asked_at, toUnixTimestamp64Micro(assumeNotNull(settled_at)) AS settled FROM ${moments.settledPayments()}
+       )
+     ) GROUP BY item`,
     {
-      model,
-      known: dateTime(state.knownAtMs),
+      ...moments.params,
+      items: spans.map(({ item }) => item),
+      ks: spans.map(({ knownAtMs }) => knownAtMs),
       froms: spans.map(({ from }) => from),
       tos: spans.map(({ to }) => to ?? Number.MAX_SAFE_INTEGER),
     },
   );
-  return row?.ids ?? [];
+  return asked.map((_, i) => rows.find(({ item }) => item === i + 1)?.ids ?? []);
+}
+
+function momentsOf(model: string, asked: readonly { readonly knownAtMs: number }[]): Moments {
+  return new Moments(
+    model,
+    asked.map(({ knownAtMs }) => knownAtMs),
+  );
 }
 
 type Lists = Readonly<Record<'work' | 'possible' | 'late', string[]>> & Readonly<Record<string, unknown>>;
 
-function settledForWorkOf(
+async function settledForWorkOf(
   views: ViewReader,
-  { model, release, activation }: Work,
-  state: ModelStateAt,
-): Promise<Lists | undefined> {
-  const ended = state.activations.filter((window) => window.release === release && window.to !== null);
-  return views.row<Lists>(
+  model: string,
+  asked: readonly Asked[],
+): Promise<(Lists | undefined)[]> {
+  const moments = momentsOf(model, asked);
+  const ended = (await spansOf(views, model, asked)).filter(({ to }) => to !== null);
+  const rows = await views.rows<Lists & { item: number }>(
     `SELECT
-       arraySort(groupArrayIf(payment_id, work)) AS work, arraySort(groupArrayIf(payment_id, NOT work)) AS possible,
+       item, arraySort(groupArrayIf(payment_id, work)) AS work, arraySort(groupArrayIf(payment_id, NOT work)) AS possible,
        arraySort(groupArrayIf(payment_id, is_late)) AS late,
        ${sumColumns('work_sum', 'work_amount')}, ${sumColumns('possible_sum', 'possible_amount')},
        ${sumColumns('late_sum', 'late_amount')}
      FROM (
        SELECT
-         payment_id, max(certain) AS work, max(certain AND late) AS is_late,
+         item, payment_id, max(certain) AS work, max(certain AND late) AS is_late,
          sumIf(amount, certain AND NOT refunded) AS work_amount,
          sumIf(amount, NOT certain AND NOT refunded) AS possible_amount,
          sumIf(amount, certain AND late AND NOT refunded) AS late_amount
        FROM (
-         SELECT p.payment_id AS payment_id, p.amount AS amount, p.refunded AS refunded, i.certain AS certain,
-           arrayExists((number, ended) -> ifNull(i.at_activation = number, false)
-             AND toUnixTimestamp64Micro(assumeNotNull(p.settled_at)) >= ended,
-             {numbers:Array(UInt32)}, {ends:Array(Int64)}) AS late
-         FROM (${SETTLED_PARTS}) AS p INNER JOIN (${SERVED_BY}) AS i ON p.inference_id = i.inference_id
-         ${activation === undefined ? '' : 'WHERE i.at_activation = {activation:UInt32}'}
-       ) GROUP BY payment_id
-     )`,
+         SELECT payment_id, amount, refunded, certain, item,
+           arrayExists((ofItem, number, ended) -> ofItem = item AND number = activation AND settled >= ended,
+             {items:Array(UInt32)}, {numbers:Array(UInt32)}, {ends:Array(Int64)}) AS late
+         FROM (
+           SELECT p.payment_id AS payment_id, p.amount AS amount, p.refunded AS refunded, i.certain AS certain,
+             ifNull(i.activation, 0) AS activation, toUnixTimestamp64Micro(assumeNotNull(p.settled_at)) AS settled,
+             arrayJoin(arrayFilter(
+               (item, k, wanted, number) -> k = i.asked_at AND wanted = i.release AND number IN (0, ifNull(i.activation, 0)),
+               arrayEnumerate({ks:Array(Int64)}), {ks:Array(Int64)}, {wanted:Array(String)}, {only:Array(UInt32)})) AS item
+           FROM ${settledParts(moments)} AS p
+           INNER JOIN ${servedBy(moments)} AS i ON ${moments.same('p', 'i')} p.inference_id = i.inference_id
+         )
+       ) GROUP BY item, payment_id
+     ) GROUP BY item`,
     {
-      model,
-      release,
-      known: dateTime(state.knownAtMs),
+      ...moments.params,
+      releases: [...new Set(asked.map(({ release }) => release))],
+      ks: asked.map(({ knownAtMs }) => knownAtMs),
+      wanted: asked.map(({ release }) => release),
+      only: asked.map(({ activation }) => activation ?? 0),
+      items: ended.map(({ item }) => item),
       numbers: ended.map(({ number }) => number),
       ends: ended.map(({ to }) => to ?? 0),
-      ...(activation === undefined ? {} : { activation }),
     },
   );
+  return asked.map((_, i) => rows.find(({ item }) => item === i + 1));
 }
 
 export async function taintAnswer(
@@ -163,31 +163,48 @@ export async function taintAnswer(
 ): Promise<JsonObject> {
   const state = await stateOf(views, model, knownAtMs);
   const flagged = state.flaggedReleases.has(release);
-  const covered = coveredCondition(state, release);
-  if (covered.none) {
-    return taintShape({ flagged, certain: [], possible: [], amount: { tainted: 0n, possible: 0n } });
-  }
-  const params = { model, release, known: dateTime(knownAtMs), ...covered.params };
-  const tainted = `SELECT inference_id, certain FROM (${SERVED_BY}) WHERE ${covered.sql}`;
-  const [ids, sums] = await Promise.all([
-    views.row<Record<'certain' | 'possible', string[]>>(
-      `SELECT arraySort(groupArrayIf(inference_id, certain)) AS certain,
-         arraySort(groupArrayIf(inference_id, NOT certain)) AS possible FROM (${tainted})`,
-      params,
-    ),
-    views.row<Record<string, unknown>>(
-      `SELECT ${sumColumns('tainted', 'amount', 'certain')}, ${sumColumns('possible', 'amount', 'NOT certain')}
-       FROM (${SETTLED_PARTS} AND NOT refunded) AS p INNER JOIN (${tainted}) AS i ON p.inference_id = i.inference_id`,
-      params,
-    ),
-  ]);
+  const found = coverageOf([{ state, release }]).none
+    ? undefined
+    : await views.batched(`taint of ${model}`, { release, knownAtMs }, (asked) => taintedOf(views, model, asked));
   return taintShape({
     flagged,
-    certain: ids?.certain ?? [],
-    possible: ids?.possible ?? [],
-    amount: { tainted: sumOf(sums, 'tainted'), possible: sumOf(sums, 'possible') },
+    certain: found?.certain ?? [],
+    possible: found?.possible ?? [],
+    amount: { tainted: sumOf(found, 'tainted_sum'), possible: sumOf(found, 'possible_sum') },
   });
 }
+
+type Tainted = Readonly<Record<'certain' | 'possible', string[]>> & Readonly<Record<string, unknown>>;
+
+async function taintedOf(
+  views: ViewReader,
+  model: string,
+  asked: readonly { readonly release: string; readonly knownAtMs: number }[],
+): Promise<(Tainted | undefined)[]> {
+  const moments = momentsOf(model, asked);
+  const states = await Promise.all(asked.map(({ knownAtMs }) => stateOf(views, model, knownAtMs)));
+  const coverage = coverageOf(asked.map(({ release }, i) => ({ release, state: states[i] as ModelStateAt })));
+  const rows = await views.rows<Tainted & { item: number }>(
+    `SELECT item, arraySort(groupArrayIf(i.inference_id, i.certain)) AS certain,
+       arraySort(groupArrayIf(i.inference_id, NOT i.certain)) AS possible,
+       sumIf(p.high, i.certain) AS tainted_sum_high, sumIf(p.low, i.certain) AS tainted_sum_low,
+       sumIf(p.high, NOT i.certain) AS possible_sum_high, sumIf(p.low, NOT i.certain) AS possible_sum_low
+     FROM (
+       SELECT inference_id, asked_at, certain, arrayJoin(${coverage.items}) AS item FROM ${servedBy(moments, coverage.within)}
+     ) AS i
+     LEFT JOIN (
+       SELECT asked_at, inference_id, ${sumColumns('sum', 'amount')}, sum_high AS high, sum_low AS low
+       FROM ${settledParts(moments)} WHERE NOT refunded GROUP BY asked_at, inference_id
+     ) AS p ON ${moments.same('i', 'p')} i.inference_id = p.inference_id
+     GROUP BY item`,
+    { ...moments.params, releases: [...new Set(asked.map(({ release }) => release))], ...coverage.params },
+  );
+  return asked.map((_, i) => rows.find(({ item }) => item === i + 1));
+}
+
+const SETTLED_PARTS = `
+  SELECT part.inference_id AS inference_id, settled_appended_at
+  FROM model_payments${AS_OF} ARRAY JOIN parts AS part WHERE model_id = {model:String} AND settled_at IS NOT NULL`;
 
 /** Whether, by append time after this, a covered stale inference was served or a payment with a tainted part settled. */
 export async function workAppearedSince(
@@ -195,7 +212,7 @@ export async function workAppearedSince(
   { model, release, closedAtMs }: { model: string; release: string; closedAtMs: number },
   state: ModelStateAt,
 ): Promise<boolean> {
-  const covered = coveredCondition(state, release);
+  const covered = coverageOf([{ state, release }]);
   if (covered.none) return false;
   const params = {
     model,
@@ -205,7 +222,8 @@ export async function workAppearedSince(
     ...covered.params,
   };
   const tainted = `FROM inferences${AS_OF} WHERE model_id = {model:String} AND status = 'attributed'
-    AND ifNull(release = {release:String}, false) AND ${covered.sql}`;
+    AND ifNull(release = {release:String}, false)
+    AND ${covered.within} AND notEmpty(${covered.items})`;
   const since = "{closed:DateTime64(3, 'UTC')}";
   const rows = await views.rows<object>(
     `SELECT 1 ${tainted} AND ifNull(phase = 'stale', false) AND appended_at > ${since} LIMIT 1

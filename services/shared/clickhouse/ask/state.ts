@@ -1,7 +1,7 @@
 import type { Incident } from '../../core/incident.js';
 import { incidentState } from '../../core/incident.js';
 import type { Params } from '../client.js';
-import { AS_OF, dateTime, numberOrNull, type ViewReader } from './view-reader.js';
+import { AS_OF, dateTime, millis, numberOrNull, type ViewReader } from './view-reader.js';
 
 /** What the release records of a model come to, as the view `model_states` has it. Event times are microseconds. */
 export interface ModelStateAt {
@@ -64,12 +64,28 @@ const COLUMNS = `
     ${MICROS}(i.contained_at), ${MICROS}(i.recovered_at), i.linked, toUnixTimestamp64Milli(i.closed_at), i.began), incidents)
     AS incidents`;
 
-export async function stateOf(views: ViewReader, model: string, knownAtMs: number): Promise<ModelStateAt> {
-  const row = await views.row<StateRow>(`SELECT ${COLUMNS} FROM model_states${AS_OF} WHERE model_id = {model:String}`, {
-    model,
-    known: dateTime(knownAtMs),
+export function stateOf(views: ViewReader, model: string, knownAtMs: number): Promise<ModelStateAt> {
+  return views.batched('state', { model, knownAtMs }, (asked) => statesOf(views, asked));
+}
+
+async function statesOf(
+  views: ViewReader,
+  asked: readonly { readonly model: string; readonly knownAtMs: number }[],
+): Promise<ModelStateAt[]> {
+  const revisions = await views.rows<StateRow & { model_id: string; known: string }>(
+    `SELECT model_id, ${millis('known_at', 'known')}, ${COLUMNS} FROM model_state_revisions
+     WHERE (model_id, known_at) IN (
+       SELECT model_id, max(known_at) FROM model_state_revisions
+       ARRAY JOIN {models:Array(String)} AS model, {moments:Array(Int64)} AS k
+       WHERE model_id IN {models:Array(String)} AND model_id = model AND toUnixTimestamp64Milli(known_at) <= k
+       GROUP BY model_id, k
+     ) ORDER BY known_at`,
+    { models: asked.map(({ model }) => model), moments: asked.map(({ knownAtMs }) => knownAtMs) },
+  );
+  return asked.map(({ model, knownAtMs }) => {
+    const known = revisions.filter((row) => row.model_id === model && Number(row.known) <= knownAtMs);
+    return toState(known.at(-1), knownAtMs);
   });
-  return toState(row, knownAtMs);
 }
 
 /** Of every model that ever had a flag, by model. */
@@ -132,33 +148,53 @@ export function isCovered(
   );
 }
 
-/** The same as a condition on columns `occurred_at` and `target_id`, with its parameters. */
-export function coveredCondition(state: ModelStateAt, release: string): CoveredCondition {
-  const spans = state.coverage.filter((span) => span.release === release);
-  const params = {
-    first: Math.min(...spans.map(({ from }) => from)),
-    last: Math.max(...spans.map(({ until }) => until)),
-    froms: spans.map((span) => span.from),
-    untils: spans.map((span) => span.until),
-    anys: spans.map((span) => (span.targetId === null ? 1 : 0)),
-    targets: spans.map((span) => span.targetId ?? ''),
-  };
-  // Rows are ordered by time: outside of all spans nothing is read. One span for any target is nothing but that.
-  const within = `occurred_at >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
-    AND occurred_at < fromUnixTimestamp64Micro({last:Int64}, 'UTC')`;
-  const each = `arrayExists((spanFrom, spanUntil, isAny, target) ->
-      toUnixTimestamp64Micro(occurred_at) >= spanFrom AND toUnixTimestamp64Micro(occurred_at) < spanUntil
-      AND (isAny = 1 OR ifNull(target_id = target, false)),
-    {froms:Array(Int64)}, {untils:Array(Int64)}, {anys:Array(UInt8)}, {targets:Array(String)})`;
-  const simple = spans.length === 1 && spans[0]?.targetId === null;
-  return { none: spans.length === 0, sql: simple ? within : `${within} AND ${each}`, params };
+/** What flags cover of releases, as known at some moments, as conditions on inferences. */
+export interface CoveredCondition {
+  /** No flag covers any inference of them: there is nothing to look for, and the conditions may not be used. */
+  readonly none: boolean;
+  /** Of `occurred_at`: rows are ordered by time, and outside of all spans nothing is read. */
+  readonly within: string;
+  /**
+   * Numbers, from 1, of what covers the inference, as an array. Of `occurred_at` and `target_id`; when several were asked
+   * for, also of `asked_at` and `release`.
+   */
+  readonly items: string;
+  readonly params: Params;
 }
 
-interface CoveredCondition {
-  /** No flag covers any inference of it: there is nothing to look for, and the condition may not be used. */
-  readonly none: boolean;
-  readonly sql: string;
-  readonly params: Params;
+export function coverageOf(
+  asked: readonly { readonly state: ModelStateAt; readonly release: string }[],
+): CoveredCondition {
+  const spans = asked.flatMap(({ state, release }, i) =>
+    state.coverage
+      .filter((span) => span.release === release)
+      .map((span) => ({ ...span, item: i + 1, knownAtMs: state.knownAtMs })),
+  );
+  // One span for any target is nothing but `within`.
+  const simple = asked.length === 1 && spans.length === 1 && spans[0]?.targetId === null;
+  const which = asked.length === 1 ? '' : 'k = asked_at AND wanted = release AND';
+  const each = `arrayDistinct(arrayFilter((item, k, wanted, spanFrom, spanUntil, isAny, target) -> ${which}
+      toUnixTimestamp64Micro(occurred_at) >= spanFrom AND toUnixTimestamp64Micro(occurred_at) < spanUntil
+      AND (isAny = 1 OR ifNull(target_id = target, false)),
+    {items:Array(UInt32)}, {ks:Array(Int64)}, {wanted:Array(String)}, {froms:Array(Int64)}, {untils:Array(Int64)},
+    {anys:Array(UInt8)}, {targets:Array(String)}))`;
+  return {
+    none: spans.length === 0,
+    within: `occurred_at >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Micro({last:Int64}, 'UTC')`,
+    items: simple ? '[1]' : each,
+    params: {
+      first: Math.min(...spans.map(({ from }) => from)),
+      last: Math.max(...spans.map(({ until }) => until)),
+      items: spans.map(({ item }) => item),
+      ks: spans.map(({ knownAtMs }) => knownAtMs),
+      wanted: spans.map(({ release }) => release),
+      froms: spans.map((span) => span.from),
+      untils: spans.map((span) => span.until),
+      anys: spans.map((span) => (span.targetId === null ? 1 : 0)),
+      targets: spans.map((span) => span.targetId ?? ''),
+    },
+  };
 }
 
 /** The state of an incident; whether work appeared since its close is asked of the views only where that decides. */

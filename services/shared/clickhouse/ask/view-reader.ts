@@ -1,6 +1,7 @@
 import type { Fact, RecordOf, Stream } from '../../core/record.js';
 import type { ClickHouse, Params } from '../client.js';
 import { factColumns, toFact, type FactRow } from '../fact-rows.js';
+import { Batch } from './batch.js';
 
 /** The views of the records that count, each event once. */
 const RECORD_VIEWS: { readonly [S in Stream]: string } = {
@@ -17,6 +18,8 @@ type Database = Pick<ClickHouse, 'select'>;
 export class ViewReader {
   readonly #database: Database;
   readonly #read = new Map<string, Promise<unknown[]>>();
+  readonly #batches = new Map<string, Batch<unknown, unknown>>();
+  readonly #asked = new Map<string, Promise<unknown>>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -34,6 +37,27 @@ export class ViewReader {
 
   async row<T>(sql: string, params: Params = {}): Promise<T | undefined> {
     return (await this.rows<T>(sql, params))[0];
+  }
+
+  /**
+   * What is asked for together is read together, and once.
+   * @param kind names the statement: of one kind, only the first `answer` is used
+   */
+  batched<Item, Result>(
+    kind: string,
+    item: Item,
+    answer: (items: readonly Item[]) => Promise<readonly Result[]>,
+  ): Promise<Result> {
+    const key = JSON.stringify([kind, item]);
+    let asked = this.#asked.get(key) as Promise<Result> | undefined;
+    if (asked === undefined) {
+      let batch = this.#batches.get(kind) as Batch<Item, Result> | undefined;
+      batch ??= new Batch(answer);
+      this.#batches.set(kind, batch as Batch<unknown, unknown>);
+      asked = batch.ask(item);
+      this.#asked.set(key, asked);
+    }
+    return asked;
   }
 
   /** Records that count, whenever they were appended: the core leaves out what K does not know. */
