@@ -46,7 +46,7 @@ async function openDoor(target: string): Promise<Door> {
     const { headers, method, url } = incoming;
     seen.push(headers.authorization ?? String(headers['x-clickhouse-user']));
     // The registry behind it asks nobody who he is.
-    const others = { ...headers, authorization: undefined };
+    const others = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
     const passed = request(new URL(url ?? '/', target), { method, headers: others }, (answer: IncomingMessage) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
       answer.pipe(response);
