@@ -6,7 +6,7 @@ import type { Environment } from './context.js';
 import type { StackContents } from './up.js';
 
 /** Every service, in the order of its usual port. */
-export const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window'] as const;
+export const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window', 'alert'] as const;
 const FIRST_PORT = 9401;
 
 /** What the embedded stack is filled with: our topics, subjects and tables, and one process a service. */

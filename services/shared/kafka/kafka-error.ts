@@ -1,7 +1,14 @@
 import { BacktrailError, type ErrorCode } from '../errors.js';
 
 // The answers a broker gives to a member whose group has moved on without it.
-const GROUP_MOVED = ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'];
+const GROUP_MOVED = [
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'FENCED_INSTANCE_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+];
 
 /** Translates what kafkajs throws. Everything that kafkajs calls worth another try is an outage, which is waited out. */
 export function translateKafka(error: unknown): BacktrailError {

@@ -152,7 +152,8 @@ class Opened {
   }
 }
 
-function kafkaSettings({ kafka, logLevel }: Config, log: Logger): KafkaSettings {
+/** As the connections of a service need it. */
+export function kafkaSettings({ kafka, logLevel }: Config, log: Logger): KafkaSettings {
   const { brokers, clientId, ssl, sasl } = kafka;
   const settings = { brokers, clientId, ssl, sasl };
   // What matters of it is said again by our own errors.

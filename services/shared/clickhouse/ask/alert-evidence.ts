@@ -3,13 +3,14 @@ import { sortedIds } from '../../core/order.js';
 import type { ReleaseFact } from '../../core/record.js';
 import type { Records } from '../../core/trail.js';
 import type { Params } from '../client.js';
+import { listed } from '../conditions.js';
 import { millis, type ViewReader } from './view-reader.js';
 
 const THE_MODEL = 'model_id = {model:String}';
 const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Array(String)}, assumeNotNull(release))`;
 
 /** Payments that ever had a part for an inference that was ever attributed to a release that was ever flagged. */
-export const MAY_BE_TAINTED = `payment_id IN (
+const MAY_BE_TAINTED = `payment_id IN (
   SELECT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
   WHERE ${THE_MODEL} AND settled_at IS NOT NULL
     AND p.inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
@@ -18,11 +19,6 @@ const THEIR_INFERENCES = `${THE_MODEL}
   AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
   AND inference_id IN (SELECT p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
     WHERE ${THE_MODEL} AND settled_at IS NOT NULL)`;
-
-// By what rows are ordered by: a few payments must not read all inferences of the model.
-const INFERENCES_OF_SOME = `(model_id, occurred_at, inference_id) IN (
-  SELECT {model:String}, p.occurred_at, p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
-  WHERE ${THE_MODEL} AND payment_id IN {payments:Array(String)})`;
 
 /** The release records of a model, whenever they were appended. */
 export function releasesOf(views: ViewReader, model: string): Promise<ReleaseFact[]> {
@@ -35,21 +31,61 @@ export function flaggedReleases(releases: readonly ReleaseFact[]): string[] {
   );
 }
 
-/**
- * All that alerts about settlements of a model can rest on, besides its releases.
- * @param of a model with the releases that were ever flagged, and maybe the only payments to judge
- */
+/** All that alerts about settlements of a model can rest on, besides its releases. */
 export async function settlementEvidence(
   views: ViewReader,
-  of: { readonly model: string; readonly flagged: readonly string[]; readonly payments?: readonly string[] },
+  of: FlaggedWork & { readonly payments?: readonly string[] },
 ): Promise<Pick<Records, 'payments' | 'inferences'>> {
-  const { model, flagged, payments: only } = of;
-  const params: Params = only === undefined ? { model, flagged } : { model, payments: only };
+  if (of.payments !== undefined) return evidenceOfSome(views, of.model, of.payments);
+  const params = { model: of.model, flagged: of.flagged };
   const [payments, inferences] = await Promise.all([
-    views.records('payments', only === undefined ? MAY_BE_TAINTED : 'payment_id IN {payments:Array(String)}', params),
-    views.records('inferences', only === undefined ? THEIR_INFERENCES : INFERENCES_OF_SOME, params),
+    views.records('payments', MAY_BE_TAINTED, params),
+    views.records('inferences', THEIR_INFERENCES, params),
   ]);
   return { payments, inferences };
+}
+
+/** A model, with its releases that were ever flagged. */
+export interface FlaggedWork {
+  readonly model: string;
+  readonly flagged: readonly string[];
+}
+
+async function evidenceOfSome(
+  views: ViewReader,
+  model: string,
+  paymentIds: readonly string[],
+): Promise<Pick<Records, 'payments' | 'inferences'>> {
+  const ids = listed('payments', paymentIds);
+  const params = { model, ...ids.params };
+  const [payments, inferences] = await Promise.all([
+    views.records('payments', `payment_id IN ${ids.sql}`, params),
+    views.records('inferences', `(model_id, occurred_at, inference_id) IN (${partsOf(ids.sql)})`, params),
+  ]);
+  return { payments, inferences };
+}
+
+/** What the parts of some payments for a model are for, by what the rows of inferences are ordered by. */
+function partsOf(paymentIds: string): string {
+  return `SELECT {model:String}, p.occurred_at, p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
+    WHERE ${THE_MODEL} AND settled_at IS NOT NULL AND payment_id IN ${paymentIds}`;
+}
+
+/** Which of some payments may have a tainted part. */
+export async function maybeTainted(
+  views: ViewReader,
+  { model, flagged }: FlaggedWork,
+  paymentIds: readonly string[],
+): Promise<string[]> {
+  const ids = listed('payments', paymentIds);
+  const rows = await views.rows<{ payment_id: string }>(
+    `SELECT DISTINCT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
+     WHERE ${THE_MODEL} AND settled_at IS NOT NULL AND payment_id IN ${ids.sql} AND p.inference_id IN (
+       SELECT inference_id FROM inference_revisions
+       WHERE ${EVER_FLAGGED} AND (model_id, occurred_at, inference_id) IN (${partsOf(ids.sql)}))`,
+    { model, flagged, ...ids.params },
+  );
+  return rows.map(({ payment_id: id }) => id);
 }
 
 /** From when until when covered stale inferences were known: those that end together are one from the first on. */

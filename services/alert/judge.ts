@@ -1,0 +1,45 @@
+import {
+  flaggedReleases,
+  releasesOf,
+  settlementEvidence,
+  staleSpans,
+} from '../shared/clickhouse/ask/alert-evidence.js';
+import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
+import type { ClickHouse } from '../shared/clickhouse/client.js';
+import type { AlertHistory, AlertKind } from '../shared/core/alert-ledger.js';
+import { alertsOf } from '../shared/core/alerts.js';
+import { Trail } from '../shared/core/trail.js';
+
+/** Some alerts of one model, and which of its alerts these are: those of the same reach that are not among them are none. */
+export interface Judged {
+  readonly modelId: string;
+  readonly alerts: readonly AlertHistory[];
+  readonly reach: Reach;
+}
+
+/** All alerts of the model, those about some payments, or those about stale serving. */
+export type Reach = 'all' | 'stale' | { readonly payments: readonly string[] };
+
+/** Later than any append time, and earlier than the end of time in the views: all that is there is known. */
+const EVERYTHING_MS = Date.UTC(2299, 0);
+
+/** Judges the alerts of a model from all that is there, whatever was judged before. */
+export async function judge(database: Pick<ClickHouse, 'select'>, modelId: string, reach: Reach): Promise<Judged> {
+  const views = new ViewReader(database);
+  const releases = await releasesOf(views, modelId);
+  const flagged = flaggedReleases(releases);
+  if (flagged.length === 0) return { modelId, alerts: [], reach };
+  const of = { model: modelId, flagged, ...(typeof reach === 'object' ? reach : {}) };
+  const [evidence, stale] = await Promise.all([
+    reach === 'stale' ? { payments: [], inferences: [] } : settlementEvidence(views, of),
+    typeof reach === 'object' ? [] : staleSpans(views, { model: modelId, flagged }),
+  ]);
+  const trail = Trail.of({ releases, ...evidence, proofs: [], agents: [] }, EVERYTHING_MS);
+  return { modelId, alerts: alertsOf(trail, modelId, stale).filter(({ kind }) => isWithin(kind, reach)), reach };
+}
+
+/** Whether alerts of a kind are judged: of the payments, the evidence has no others. */
+function isWithin(kind: AlertKind, reach: Reach): boolean {
+  if (reach === 'all') return true;
+  return kind === (reach === 'stale' ? 'STALE_SERVING' : 'SETTLED_ON_FLAGGED');
+}

@@ -1,0 +1,10 @@
+import { runProcess } from '../shared/runtime/serve.js';
+import { runAlert, SERVICE } from './service.js';
+
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    ending.abort();
+  });
+}
+process.exit(await runProcess(SERVICE, process.env, (config, log) => runAlert(config, { signal: ending.signal, log })));

@@ -1,0 +1,106 @@
+import { topicName } from '../../schemas/topics.js';
+import { connectClickHouse } from '../shared/clickhouse/client.js';
+import { elapsedMs } from '../shared/clock.js';
+import type { Config } from '../shared/config.js';
+import { asBacktrailError, type BacktrailError } from '../shared/errors.js';
+import { groupConsumer } from '../shared/kafka/group-consumer.js';
+import type { Logger } from '../shared/log.js';
+import { createMetrics } from '../shared/metrics.js';
+import { serveHealth } from '../shared/runtime/http.js';
+import { retrying, type RetryOptions } from '../shared/runtime/retry.js';
+import { kafkaSettings } from '../shared/runtime/service.js';
+import { Leader } from './leader.js';
+import { Publisher } from './publisher.js';
+import { Watch } from './watch.js';
+
+export const SERVICE = 'alert';
+
+const PAUSE_MIN_MS = 100;
+const PAUSE_MAX_MS = 10_000;
+/** When looking costs much, it has a quarter of the time. */
+const PAUSE_FACTOR = 3;
+
+export interface AlertOptions {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Finds, writes and sends alerts until the signal aborts. Throws BacktrailError for what stops it. */
+export async function runAlert(config: Config, { signal, log }: AlertOptions): Promise<void> {
+  const metrics = createMetrics(SERVICE);
+  const settings = kafkaSettings(config, log);
+  const database = connectClickHouse(config.clickhouse);
+  const { topicPrefix } = config.kafka;
+  const leader = new Leader(
+    groupConsumer(settings, {
+      groupId: `${topicPrefix}backtrail.${SERVICE}`,
+      topics: [topicName('releases', topicPrefix)],
+      sessionTimeoutMs: config.limits.sessionTimeoutMs,
+    }),
+  );
+  const publisher = new Publisher(config, settings, database);
+  let trouble: string | null = 'is not a member of its consumer group yet';
+  const retry: RetryOptions = {
+    initialMs: config.limits.retryInitialMs,
+    maxMs: config.limits.retryMaxMs,
+    signal,
+    onRetry: (error: BacktrailError, attempt: number) => {
+      trouble = error.message;
+      metrics.retries.inc({ code: error.code });
+      // The first is news; after that, once in a while.
+      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
+    },
+  };
+  const health = await serveHealth(
+    { host: config.host, port: config.port },
+    { failure: () => null, notReady: () => trouble },
+    metrics,
+  );
+  try {
+    await retrying(() => leader.start(), retry);
+    trouble = null;
+    log.info({ port: health.port }, 'ready');
+    let watch: Watch | null = null;
+    while (!signal.aborted) {
+      leader.throwFailure();
+      if (!leader.leads) {
+        if (watch !== null) log.info('stands by');
+        watch = null;
+        await publisher.close();
+        await leader.pause(PAUSE_MAX_MS, signal);
+        continue;
+      }
+      const startedMs = elapsedMs();
+      // What was found before somebody else led, and after, is found again.
+      watch ??= new Watch(database);
+      await lead(watch);
+      trouble = null;
+      await leader.pause(pauseAfter(elapsedMs() - startedMs), signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await publisher.close().catch(() => undefined);
+    await leader.stop().catch(() => undefined);
+    await health.close();
+    await database.close();
+  }
+
+  async function lead(watch: Watch): Promise<void> {
+    const rows = await retrying(() => watch.pass(signal), retry);
+    metrics.rows.inc({ table: 'alert_rows' }, rows.length);
+    if (!publisher.hasPlace && !(await retrying(() => leader.confirm(), retry))) return;
+    try {
+      const sent = await retrying(() => publisher.publish(rows), retry);
+      if (sent > 0) log.debug({ rows: rows.length, sent }, 'alerts sent');
+    } catch (error) {
+      // Another has taken the place: if the group still says that it is ours, it is taken again at the next turn.
+      if (asBacktrailError(error).code !== 'KAFKA_GROUP_MOVED') throw error;
+      await retrying(() => leader.confirm(), retry);
+    }
+  }
+}
+
+function pauseAfter(tookMs: number): number {
+  return Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, tookMs * PAUSE_FACTOR));
+}

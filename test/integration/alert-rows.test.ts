@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Watch } from '../../services/alert/watch.js';
+import { seededRandom, type Random } from '../../services/demo/random.js';
+import { recordsOf } from '../../services/scenario/core-engine.js';
+import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
+import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.js';
+import { loadConfig, type Config } from '../../services/shared/config.js';
+import { alertId } from '../../services/shared/core/alert-id.js';
+import { alertsOf } from '../../services/shared/core/alerts.js';
+import type { Fact } from '../../services/shared/core/record.js';
+import { Trail, type Records } from '../../services/shared/core/trail.js';
+import { parseScenario } from '../../services/scenario/parse.js';
+import { scenarioText } from '../fuzz/scenario-text.js';
+import { randomStory } from '../fuzz/story.js';
+import { serverEnv } from './servers.fixture.js';
+import { applyRecords, emptyTables, recordsOfStory } from './story-tables.fixture.js';
+
+const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
+const STREAMS = ['releases', 'inferences', 'proofs', 'payments', 'agents'] as const;
+const TOLD = [
+  'alert-settled-on-flagged',
+  'alert-some-flags-earlier',
+  'alert-stale-serving',
+  'alert-flagged-reactivated',
+];
+const RANDOM_STORIES = 12;
+const STAGES = 4;
+const EVERYTHING_MS = Date.UTC(2299, 0);
+const NEVER = new AbortController().signal;
+
+let config: Config;
+let database: ClickHouse;
+
+beforeAll(async () => {
+  config = loadConfig({ ...serverEnv(), CLICKHOUSE_DATABASE: `alert_rows_test_${process.pid}` });
+  await migrate(config.clickhouse);
+  database = connectClickHouse(config.clickhouse);
+});
+
+beforeEach(async () => {
+  await emptyTables(database);
+  for (const table of ['alert_rows', 'progress_rows']) await database.command(`TRUNCATE TABLE ${table}`);
+});
+
+afterAll(async () => {
+  await database.close();
+  await dropDatabase(config.clickhouse);
+});
+
+type AnyFact = Fact<object>;
+
+function all(records: Records): AnyFact[] {
+  return STREAMS.flatMap((stream) => records[stream] as readonly AnyFact[]);
+}
+
+function only(records: Records, kept: ReadonlySet<AnyFact>): Records {
+  const of = <T>(facts: readonly T[]): T[] => facts.filter((fact) => kept.has(fact as unknown as AnyFact));
+  return {
+    releases: of(records.releases),
+    inferences: of(records.inferences),
+    proofs: of(records.proofs),
+    payments: of(records.payments),
+    agents: of(records.agents),
+  };
+}
+
+/** Topics are read at speeds of their own: some of each, in their order. */
+function stages(records: Records, random: Random): Records[] {
+  const kept = new Set<AnyFact>();
+  const parts = Array.from({ length: STAGES - 1 }, () => {
+    for (const stream of STREAMS) {
+      const facts = records[stream] as readonly AnyFact[];
+      const begun = facts.filter((fact) => kept.has(fact)).length;
+      for (const fact of facts.slice(0, random.between(begun, facts.length))) kept.add(fact);
+    }
+    return only(records, new Set(kept));
+  });
+  return [...parts, records];
+}
+
+/** What the services have written, and say of it, when only these of all records are read. */
+async function apply(part: Records, whole: Records): Promise<void> {
+  await applyRecords(database, part);
+  const there = new Set(all(part));
+  const missing = all(whole).filter((fact) => !there.has(fact));
+  const times = (facts: readonly AnyFact[]): number[] => facts.map(({ position }) => position.appendedAtMs);
+  const until = missing.length > 0 ? Math.min(...times(missing)) - 1 : Math.max(0, ...times(all(whole)));
+  const progress = { topic: 't', partition: 0, next_offset: String(there.size), release_offset: '0', idle_at: 0 };
+  const applied = { ...progress, applied_until: until, complete_until: until, updated_at: there.size };
+  await database.insert(
+    'progress_rows',
+    READERS.map((service) => ({ ...applied, service })),
+  );
+}
+
+async function written(): Promise<string[]> {
+  const rows = await database.select<Record<string, unknown>>(
+    `SELECT alert_id, severity, retroactive, late,
+       arrayMap(s -> concat(s.state, ' ', toString(toUnixTimestamp64Milli(s.changed_at))), states) AS told
+     FROM alert_rows FINAL WHERE NOT void`,
+  );
+  return rows.map((row) => JSON.stringify(Object.values(row))).sort();
+}
+
+/** What the pure core says. */
+function expected(records: Records): string[] {
+  const trail = Trail.of(records, EVERYTHING_MS);
+  return trail.releases.models
+    .flatMap((model) =>
+      alertsOf(trail, model).map((alert) => {
+        const { severity, retroactive, late, states } = alert;
+        const told = states.map(({ state, atMs }) => `${state} ${String(atMs)}`);
+        return JSON.stringify([alertId(model, alert), severity, retroactive, late, told]);
+      }),
+    )
+    .sort();
+}
+
+function randomRecords(seed: string): Records {
+  const { name, records } = randomStory(seed);
+  return recordsOf(parseScenario(`${seed}.yaml`, scenarioText(name, records, [])));
+}
+
+describe('the rows of alerts', () => {
+  it.each(TOLD)('are what the core says: %s', async (name) => {
+    const records = recordsOfStory(name);
+    await apply(records, records);
+    await new Watch(database).pass(NEVER);
+    expect(await written()).toEqual(expected(records));
+    expect((await written()).length).toBeGreaterThan(0);
+  });
+
+  it('are after every step what the core says of what is there, in whatever order the topics are read', async () => {
+    let alerts = 0;
+    for (let i = 0; i < RANDOM_STORIES; i += 1) {
+      const seed = `alert ${String(i)}`;
+      const records = randomRecords(seed);
+      if (expected(records).length === 0) continue;
+      await emptyTables(database);
+      for (const table of ['alert_rows', 'progress_rows']) await database.command(`TRUNCATE TABLE ${table}`);
+      const watch = new Watch(database);
+      for (const [step, part] of stages(records, seededRandom(seed)).entries()) {
+        await apply(part, records);
+        await watch.pass(NEVER);
+        expect(await written(), `${seed}, step ${String(step)}`).toEqual(expected(part));
+      }
+      expect(await watch.pass(NEVER)).toEqual([]);
+      // Whoever leads next judges everything again, and has nothing to add.
+      expect(await new Watch(database).pass(NEVER)).toEqual([]);
+      alerts += expected(records).length;
+    }
+    expect(alerts).toBeGreaterThan(5);
+  });
+});
