@@ -174,32 +174,41 @@ export async function taintAnswer(
   });
 }
 
-type Tainted = Readonly<Record<'certain' | 'possible', string[]>> & Readonly<Record<string, unknown>>;
+type TaintedIds = Readonly<Record<'certain' | 'possible', string[]>>;
 
 async function taintedOf(
   views: ViewReader,
   model: string,
   asked: readonly { readonly release: string; readonly knownAtMs: number }[],
-): Promise<(Tainted | undefined)[]> {
+): Promise<(TaintedIds & Readonly<Record<string, unknown>>)[]> {
   const moments = momentsOf(model, asked);
   const states = await Promise.all(asked.map(({ knownAtMs }) => stateOf(views, model, knownAtMs)));
   const coverage = coverageOf(asked.map(({ release }, i) => ({ release, state: states[i] as ModelStateAt })));
-  const rows = await views.rows<Tainted & { item: number }>(
-    `SELECT item, arraySort(groupArrayIf(i.inference_id, i.certain)) AS certain,
-       arraySort(groupArrayIf(i.inference_id, NOT i.certain)) AS possible,
-       sumIf(p.high, i.certain) AS tainted_sum_high, sumIf(p.low, i.certain) AS tainted_sum_low,
-       sumIf(p.high, NOT i.certain) AS possible_sum_high, sumIf(p.low, NOT i.certain) AS possible_sum_low
-     FROM (
-       SELECT inference_id, asked_at, certain, arrayJoin(${coverage.items}) AS item FROM ${servedBy(moments, coverage.within)}
-     ) AS i
-     LEFT JOIN (
-       SELECT asked_at, inference_id, ${sumColumns('sum', 'amount')}, sum_high AS high, sum_low AS low
-       FROM ${settledParts(moments)} WHERE NOT refunded GROUP BY asked_at, inference_id
-     ) AS p ON ${moments.same('i', 'p')} i.inference_id = p.inference_id
-     GROUP BY item`,
-    { ...moments.params, releases: [...new Set(asked.map(({ release }) => release))], ...coverage.params },
-  );
-  return asked.map((_, i) => rows.find(({ item }) => item === i + 1));
+  const params = { ...moments.params, releases: [...new Set(asked.map(({ release }) => release))], ...coverage.params };
+  const tainted = `(SELECT inference_id, asked_at, certain, arrayJoin(${coverage.items}) AS item
+    FROM ${servedBy(moments, coverage.within)})`;
+  const [ids, sums] = await Promise.all([
+    views.rows<TaintedIds & { item: number }>(
+      `SELECT item, arraySort(groupArrayIf(inference_id, certain)) AS certain,
+         arraySort(groupArrayIf(inference_id, NOT certain)) AS possible
+       FROM ${tainted} GROUP BY item`,
+      params,
+    ),
+    views.rows<Record<string, unknown>>(
+      `SELECT i.item AS item, ${sumColumns('tainted_sum', 'p.amount', 'i.certain')},
+         ${sumColumns('possible_sum', 'p.amount', 'NOT i.certain')}
+       FROM (SELECT inference_id, asked_at, amount FROM ${settledParts(moments)} WHERE NOT refunded) AS p
+       INNER JOIN ${tainted} AS i ON ${moments.same('p', 'i')} p.inference_id = i.inference_id
+       GROUP BY i.item`,
+      params,
+    ),
+  ]);
+  return asked.map((_, i) => ({
+    certain: [],
+    possible: [],
+    ...ids.find(({ item }) => item === i + 1),
+    ...sums.find(({ item }) => item === i + 1),
+  }));
 }
 
 const SETTLED_PARTS = `
