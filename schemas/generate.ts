@@ -1,13 +1,14 @@
 /**
- * Writes types.generated.ts from the .avsc files, in the order of the topic table.
+ * Writes types.generated.ts from the .avsc files, in the order of the topic table, and the page of metrics.
  *
- *   npm run generate              writes the file
- *   npm run generate -- --check   exits 1 and names the file if it is not what the schemas say
+ *   npm run generate              writes the files
+ *   npm run generate -- --check   exits 1 and names those that are not what their sources say
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { metricsPage } from '../infra/metrics-page.js';
 import { packageRoot } from '../services/shared/package-root.js';
 import { TOPICS } from './topics.js';
 
@@ -24,6 +25,7 @@ interface AvroObject {
 
 const WIDTH = 120;
 const OUTPUT = 'schemas/types.generated.ts';
+const METRICS_PAGE = 'infra/metrics.md';
 const PRIMITIVES: Record<string, string> = {
   null: 'null',
   boolean: 'boolean',
@@ -106,16 +108,19 @@ function main(args: readonly string[]): number {
     topic,
     schema: JSON.parse(readFileSync(join(root, 'schemas', schemaFile), 'utf8')) as AvroObject,
   }));
-  const path = join(root, OUTPUT);
-  const current = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const wanted = generateTypes(schemas);
+  const wanted = { [OUTPUT]: generateTypes(schemas), [METRICS_PAGE]: metricsPage() };
+  const stale = Object.entries(wanted).filter(([file, text]) => {
+    const path = join(root, file);
+    return !existsSync(path) || readFileSync(path, 'utf8') !== text;
+  });
   if (!args.includes('--check')) {
-    if (current !== wanted) writeFileSync(path, wanted);
+    for (const [file, text] of stale) writeFileSync(join(root, file), text);
     return 0;
   }
-  if (current === wanted) return 0;
-  console.error(`${OUTPUT} is stale: the schemas say something else. Run \`npm run generate\` and commit the result.`);
-  return 1;
+  for (const [file] of stale) {
+    console.error(`${file} is stale: its source says something else. Run \`npm run generate\` and commit the result.`);
+  }
+  return stale.length === 0 ? 0 : 1;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -1,130 +1,169 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** The metrics of one service. A registry of its own, so that several services can live in one process. */
-export interface Metrics {
-  readonly registry: Registry;
-  readonly records: Counter<'topic' | 'fate'>;
-  readonly rows: Counter<'table'>;
-  readonly gapOffsets: Counter<'topic'>;
-  readonly retries: Counter<'code'>;
-  readonly batchSeconds: Histogram<'stage'>;
-  readonly nextOffset: Gauge<'topic' | 'partition'>;
-  readonly lagRecords: Gauge<'topic' | 'partition'>;
-  readonly releaseOffset: Gauge;
-  readonly sweptRows: Counter;
-  readonly sweepsWaiting: Gauge;
-  readonly unsettled: Gauge<'topic' | 'partition'>;
-  readonly settleSeconds: Histogram;
-  readonly copies: Counter<'finding'>;
-  readonly linkSeconds: Histogram;
-  readonly linkedPayments: Counter;
-  readonly paymentsWaiting: Gauge;
-  readonly paymentsWaitingOldest: Gauge;
+/** The last word of a name, `_total` aside, so that nobody has to guess. */
+export type Unit = 'seconds' | 'records' | 'rows' | 'offsets' | 'attempts' | 'copies' | 'payments' | 'alerts' | 'notifications';
+
+interface Spec<Kind extends string, Label extends string> {
+  readonly kind: Kind;
+  /** `backtrail_<noun>_<unit>`, of a counter with `_total` (SPEC 11). */
+  readonly name: string;
+  readonly unit: Unit;
+  readonly labels: readonly Label[];
+  readonly help: string;
+  readonly buckets: readonly number[];
 }
 
-/** Every metric there is, by name and meaning. */
+type Labels<Label extends string> = readonly Label[];
+
+function counter<Label extends string>(name: string, unit: Unit, labels: Labels<Label>, help: string) {
+  return { kind: 'counter', name: `backtrail_${name}_${unit}_total`, unit, labels, help, buckets: [] } as const;
+}
+
+function gauge<Label extends string>(name: string, unit: Unit, labels: Labels<Label>, help: string) {
+  return { kind: 'gauge', name: `backtrail_${name}_${unit}`, unit, labels, help, buckets: [] } as const;
+}
+
+function seconds<Label extends string>(name: string, labels: Labels<Label>, help: string, buckets: readonly number[]) {
+  return { kind: 'histogram', name: `backtrail_${name}_seconds`, unit: 'seconds', labels, help, buckets } as const;
+}
+
+const MOMENTS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+const NONE: Labels<never> = [];
+
+/** Every metric there is: name, unit, labels, meaning. infra/metrics.md is this table, for who writes rules and boards. */
+export const METRICS = {
+  records: counter('applied', 'records', ['topic', 'fate'], 'Records read and applied; fate is fact or dead_letter.'),
+  rows: counter('written', 'rows', ['table'], 'Rows ClickHouse acknowledged.'),
+  gapOffsets: counter('gap', 'offsets', ['topic'], 'Offsets declared as gaps: the log had no record there.'),
+  retries: counter(
+    'retries',
+    'attempts',
+    ['code'],
+    'Times something had to be tried again because a dependency was away; code is the error code.',
+  ),
+  batchSeconds: seconds(
+    'batch',
+    ['stage'],
+    'Time of a batch; stage is read (decode, judge, make rows), write (insert) or join (look, compute, write rows).',
+    [0.001, ...MOMENTS],
+  ),
+  nextOffset: gauge(
+    'next_offset',
+    'records',
+    ['topic', 'partition'],
+    'Everything below this offset is applied and durable.',
+  ),
+  lagRecords: gauge(
+    'lag',
+    'records',
+    ['topic', 'partition'],
+    'Records in the log that are not applied yet, as of the last look.',
+  ),
+  completeUntil: gauge(
+    'complete_until',
+    'seconds',
+    ['topic', 'partition'],
+    'Unix time: everything appended to the partition up to then is applied, told apart from copies, swept and linked.',
+  ),
+  releaseOffset: gauge('release_offset', 'records', NONE, 'Releases known to this instance: all below this offset.'),
+  sweptRows: counter('swept', 'rows', NONE, 'Rows computed again because release knowledge grew.'),
+  sweepsWaiting: gauge(
+    'sweeps_waiting',
+    'records',
+    NONE,
+    'Release records whose consequences for older rows are not written yet.',
+  ),
+  unsettled: gauge(
+    'unsettled',
+    'records',
+    ['topic', 'partition'],
+    'Offsets that are durable and not told apart from copies yet.',
+  ),
+  settleSeconds: seconds('settle', NONE, 'Time of one look for the copies of new records.', MOMENTS),
+  copies: counter(
+    'found',
+    'copies',
+    ['finding'],
+    'Records that do not count; finding is DUPLICATE, EVENT_ID_CONFLICT or SAME_INFERENCE.',
+  ),
+  linkSeconds: seconds(
+    'link',
+    NONE,
+    'Time of one look for the payments that name inferences which came after them.',
+    MOMENTS,
+  ),
+  linkedPayments: counter(
+    'linked',
+    'payments',
+    NONE,
+    'Payments computed again because an inference that they name was settled.',
+  ),
+  paymentsWaiting: gauge(
+    'waiting',
+    'payments',
+    NONE,
+    'Payments that name an inference, or a session, of which no record is known. Of all: every instance says the same.',
+  ),
+  paymentsWaitingOldest: gauge(
+    'waiting_oldest',
+    'seconds',
+    NONE,
+    'For how long the oldest waiting payment waits; 0 when none does.',
+  ),
+  notifications: counter(
+    'sent',
+    'notifications',
+    ['receiver', 'outcome'],
+    'Notifications of alerts sent; outcome is delivered, again (to be sent again) or refused.',
+  ),
+  notificationSeconds: seconds(
+    'notification',
+    ['receiver'],
+    'Time until a receiver of alerts answered a notification, or failed to.',
+    MOMENTS,
+  ),
+  notifiedAlerts: counter(
+    'notified',
+    'alerts',
+    ['receiver', 'outcome'],
+    'States of alerts decided on; outcome is delivered, counted, silenced, given_up or superseded.',
+  ),
+  alertsPending: gauge(
+    'pending',
+    'alerts',
+    ['receiver'],
+    'States of alerts that a receiver is still to be told, as far as they were read.',
+  ),
+  alertsPendingOldest: gauge(
+    'pending_alerts_oldest',
+    'seconds',
+    ['receiver'],
+    'For how long the oldest of them waits; 0 when none does. Longer than its group_interval: it does not answer.',
+  ),
+} as const;
+
+type Table = typeof METRICS;
+type LabelOf<S> = S extends { readonly labels: readonly (infer L extends string)[] } ? L : never;
+type Instrument<S extends Table[keyof Table]> = S['kind'] extends 'counter'
+  ? Counter<LabelOf<S>>
+  : S['kind'] extends 'gauge'
+    ? Gauge<LabelOf<S>>
+    : Histogram<LabelOf<S>>;
+
+/** The metrics of one service. A registry of its own, so that several services can live in one process. */
+export type Metrics = { readonly registry: Registry } & { readonly [N in keyof Table]: Instrument<Table[N]> };
+
 export function createMetrics(service: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
-  const registers = [registry];
-  return {
-    registry,
-    records: new Counter({
-      name: 'backtrail_records_applied_total',
-      help: 'Records read and applied, by topic and fate: fact or dead_letter.',
-      labelNames: ['topic', 'fate'],
-      registers,
-    }),
-    rows: new Counter({
-      name: 'backtrail_rows_written_total',
-      help: 'Rows ClickHouse acknowledged, by table.',
-      labelNames: ['table'],
-      registers,
-    }),
-    gapOffsets: new Counter({
-      name: 'backtrail_gap_offsets_total',
-      help: 'Offsets declared as gaps: the log had no record there.',
-      labelNames: ['topic'],
-      registers,
-    }),
-    retries: new Counter({
-      name: 'backtrail_retries_attempts_total',
-      help: 'Times a batch had to be tried again because a dependency was away, by error code.',
-      labelNames: ['code'],
-      registers,
-    }),
-    batchSeconds: new Histogram({
-      name: 'backtrail_batch_seconds',
-      help: 'Time of a batch by stage: read (decode, judge, make rows), write (insert), join (look, compute, write rows).',
-      labelNames: ['stage'],
-      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
-      registers,
-    }),
-    nextOffset: new Gauge({
-      name: 'backtrail_next_offset_records',
-      help: 'Everything below this offset is applied and durable.',
-      labelNames: ['topic', 'partition'],
-      registers,
-    }),
-    lagRecords: new Gauge({
-      name: 'backtrail_lag_records',
-      help: 'Records in the log that are not applied yet, as of the last look.',
-      labelNames: ['topic', 'partition'],
-      registers,
-    }),
-    releaseOffset: new Gauge({
-      name: 'backtrail_release_offset_records',
-      help: 'Release records known to this instance: everything below this offset.',
-      registers,
-    }),
-    sweptRows: new Counter({
-      name: 'backtrail_swept_rows_total',
-      help: 'Rows computed again because release knowledge grew.',
-      registers,
-    }),
-    sweepsWaiting: new Gauge({
-      name: 'backtrail_sweeps_waiting_records',
-      help: 'Release records whose consequences for older rows are not written yet.',
-      registers,
-    }),
-    unsettled: new Gauge({
-      name: 'backtrail_unsettled_records',
-      help: 'Offsets that are durable and not told apart from copies yet.',
-      labelNames: ['topic', 'partition'],
-      registers,
-    }),
-    settleSeconds: new Histogram({
-      name: 'backtrail_settle_seconds',
-      help: 'Time of one look for the copies of new records.',
-      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
-      registers,
-    }),
-    copies: new Counter({
-      name: 'backtrail_copies_found_total',
-      help: 'Records that do not count, by finding: DUPLICATE, EVENT_ID_CONFLICT or SAME_INFERENCE.',
-      labelNames: ['finding'],
-      registers,
-    }),
-    linkSeconds: new Histogram({
-      name: 'backtrail_link_seconds',
-      help: 'Time of one look for the payments that name inferences which came after them.',
-      buckets: [0.02, 0.1, 0.5, 2, 10, 60],
-      registers,
-    }),
-    linkedPayments: new Counter({
-      name: 'backtrail_payments_linked_total',
-      help: 'Payments computed again because an inference that they name was settled.',
-      registers,
-    }),
-    paymentsWaiting: new Gauge({
-      name: 'backtrail_payments_waiting',
-      help: 'Payments that name an inference, or a session, of which no record is known. Of all payments: every instance says the same.',
-      registers,
-    }),
-    paymentsWaitingOldest: new Gauge({
-      name: 'backtrail_payments_waiting_oldest_seconds',
-      help: 'For how long the oldest of them waits; 0 when none does.',
-      registers,
-    }),
-  };
+  const made = Object.entries(METRICS).map(([key, spec]) => [key, instrument(spec, registry)]);
+  return { registry, ...(Object.fromEntries(made) as Omit<Metrics, 'registry'>) };
+}
+
+function instrument(spec: Spec<string, string>, registry: Registry): Counter | Gauge | Histogram {
+  const { kind, name, help, labels, buckets } = spec;
+  const options = { name, help, labelNames: [...labels], registers: [registry] };
+  if (kind === 'counter') return new Counter(options);
+  if (kind === 'gauge') return new Gauge(options);
+  return new Histogram({ ...options, buckets: [...buckets] });
 }

@@ -177,7 +177,7 @@ describe('the five services', () => {
     await network.applied({ proofs: 3 });
     const [status, text] = await get('/metrics');
     expect(status).toBe(200);
-    expect(text).toMatch(/backtrail_records_applied_total\{.*fate="fact".*\} [1-3]/);
+    expect(text).toMatch(/backtrail_applied_records_total\{.*fate="fact".*\} [1-3]/);
     expect((await get('/else'))[0]).toBe(404);
   });
 

@@ -55,6 +55,9 @@ export class Progress {
     ]);
     await this.#announce(found);
     const releasesEnd = releases?.get(0) ?? 0n;
+    // Another instance may have taken some since: what was said of them is not ours to say any more.
+    for (const gauge of [metrics.lagRecords, metrics.nextOffset, metrics.unsettled, metrics.completeUntil])
+      gauge.reset();
     for (const state of partitions.all) {
       const end = found.get(state.partition);
       if (end === undefined) continue;
@@ -93,6 +96,7 @@ export class Progress {
     const labels = { topic: state.topic, partition };
     metrics.nextOffset.set(labels, Number(state.nextOffset));
     metrics.unsettled.set(labels, Number(state.nextOffset - settled.offset));
+    metrics.completeUntil.set(labels, settled.completeUntilMs / 1000);
     // Two rows of one microsecond would leave it to chance which holds.
     this.#lastMicros = Math.max(this.#lastMicros + 1, now() * MICROS_PER_MS);
     return {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -105,9 +105,11 @@ describe('the generated types', () => {
   it('are checked by a command that fails and names the file when they are stale', () => {
     const copy = mkdtempSync(join(tmpdir(), 'backtrail-generate-'));
     try {
-      for (const part of ['package.json', 'schemas', 'services/shared/package-root.ts']) {
+      const shared = ['package-root.ts', 'metrics.ts'].map((file) => `services/shared/${file}`);
+      for (const part of ['package.json', 'schemas', 'infra/metrics-page.ts', 'infra/metrics.md', ...shared]) {
         cpSync(join(packageRoot(), part), join(copy, part), { recursive: true });
       }
+      symlinkSync(join(packageRoot(), 'node_modules'), join(copy, 'node_modules'));
       const tsx = join(packageRoot(), 'node_modules', '.bin', 'tsx');
       const check = (): { status: number | null; stderr: string } =>
         spawnSync(tsx, ['schemas/generate.ts', '--check'], { cwd: copy, encoding: 'utf8' });
