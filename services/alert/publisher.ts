@@ -1,4 +1,5 @@
 import { topicName } from '../../schemas/topics.js';
+import type { AlertRecord } from '../../schemas/types.generated.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { listed } from '../shared/clickhouse/conditions.js';
 import { now } from '../shared/clock.js';
@@ -11,10 +12,10 @@ import { valueDecoder } from '../shared/kafka/decode.js';
 import { registeredIds } from '../shared/kafka/deploy-subjects.js';
 import { valueEncoder, type ValueEncoder } from '../shared/kafka/encode.js';
 import { partitionOf } from '../shared/kafka/partitioner.js';
-import { readRanges, type OffsetRange } from '../shared/kafka/read-range.js';
 import { schemaSource } from '../shared/kafka/registry.js';
+import { scanLog, type LogSpan } from '../shared/kafka/scan.js';
 import { openSoleProducer, type SoleProducer } from '../shared/kafka/transactions.js';
-import type { AlertRecord } from '../../schemas/types.generated.js';
+import type { LogRecord } from '../shared/runtime/ports.js';
 import { messagesFor } from './messages.js';
 import { ALERT_COLUMNS, storedAlert, type AlertRow, type StoredAlert } from './rows.js';
 
@@ -84,19 +85,27 @@ export class Publisher {
       'SELECT partition, toString(max(offset) + 1) AS next FROM alert_message_rows GROUP BY partition',
     );
     const written = new Map(rows.map(({ partition, next }) => [partition, BigInt(next)]));
-    const ranges = offsets.map(({ partition, low, high }): OffsetRange => {
+    for (const { partition, low, high } of offsets) {
       const next = written.get(partition) ?? 0n;
-      return { partition, from: next > BigInt(low) ? next : BigInt(low), to: BigInt(high) };
+      const from = next > BigInt(low) ? next : BigInt(low);
+      await this.#readBackSpan({ topic: this.#topic, partition, from, to: BigInt(high) });
+    }
+  }
+
+  async #readBackSpan(span: LogSpan): Promise<void> {
+    const records: LogRecord[] = [];
+    await scanLog(this.settings, span, (record) => {
+      records.push(record);
+      return 'more';
     });
     const decoder = valueDecoder('alerts', schemaSource(this.config.registry));
-    await readRanges(this.settings, this.#topic, ranges, async (records) => {
-      await decoder.prepare(records.map(({ value }) => value));
-      const found = records.flatMap(({ partition, offset, appendedAtMs, value }) => {
-        const decoded = decoder.decode(value);
-        return 'ok' in decoded ? [messageRow(decoded.ok, { partition, offset, appendedAtMs })] : [];
-      });
-      await this.database.insert('alert_message_rows', found);
+    await decoder.prepare(records.map(({ value }) => value));
+    const { partition } = span;
+    const found = records.flatMap(({ offset, appendedAtMs, value }) => {
+      const decoded = decoder.decode(value);
+      return 'ok' in decoded ? [messageRow(decoded.ok, { partition, offset, appendedAtMs })] : [];
     });
+    await this.database.insert('alert_message_rows', found);
   }
 
   async #send(alerts: readonly { readonly row: AlertRow; readonly sent: readonly AlertState[] }[]): Promise<number> {

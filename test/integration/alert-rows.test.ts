@@ -7,16 +7,14 @@ import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.
 import { loadConfig, type Config } from '../../services/shared/config.js';
 import { alertId } from '../../services/shared/core/alert-id.js';
 import { alertsOf } from '../../services/shared/core/alerts.js';
-import type { Fact } from '../../services/shared/core/record.js';
 import { Trail, type Records } from '../../services/shared/core/trail.js';
 import { parseScenario } from '../../services/scenario/parse.js';
 import { scenarioText } from '../fuzz/scenario-text.js';
 import { randomStory } from '../fuzz/story.js';
+import { applyPart, only, STREAMS, type AnyFact } from './part-of-story.fixture.js';
 import { serverEnv } from './servers.fixture.js';
-import { applyRecords, emptyTables, recordsOfStory } from './story-tables.fixture.js';
+import { emptyTables, recordsOfStory } from './story-tables.fixture.js';
 
-const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
-const STREAMS = ['releases', 'inferences', 'proofs', 'payments', 'agents'] as const;
 const TOLD = [
   'alert-settled-on-flagged',
   'alert-some-flags-earlier',
@@ -47,23 +45,6 @@ afterAll(async () => {
   await dropDatabase(config.clickhouse);
 });
 
-type AnyFact = Fact<object>;
-
-function all(records: Records): AnyFact[] {
-  return STREAMS.flatMap((stream) => records[stream] as readonly AnyFact[]);
-}
-
-function only(records: Records, kept: ReadonlySet<AnyFact>): Records {
-  const of = <T>(facts: readonly T[]): T[] => facts.filter((fact) => kept.has(fact as unknown as AnyFact));
-  return {
-    releases: of(records.releases),
-    inferences: of(records.inferences),
-    proofs: of(records.proofs),
-    payments: of(records.payments),
-    agents: of(records.agents),
-  };
-}
-
 /** Topics are read at speeds of their own: some of each, in their order. */
 function stages(records: Records, random: Random): Records[] {
   const kept = new Set<AnyFact>();
@@ -76,21 +57,6 @@ function stages(records: Records, random: Random): Records[] {
     return only(records, new Set(kept));
   });
   return [...parts, records];
-}
-
-/** What the services have written, and say of it, when only these of all records are read. */
-async function apply(part: Records, whole: Records): Promise<void> {
-  await applyRecords(database, part);
-  const there = new Set(all(part));
-  const missing = all(whole).filter((fact) => !there.has(fact));
-  const times = (facts: readonly AnyFact[]): number[] => facts.map(({ position }) => position.appendedAtMs);
-  const until = missing.length > 0 ? Math.min(...times(missing)) - 1 : Math.max(0, ...times(all(whole)));
-  const progress = { topic: 't', partition: 0, next_offset: String(there.size), release_offset: '0', idle_at: 0 };
-  const applied = { ...progress, applied_until: until, complete_until: until, updated_at: there.size };
-  await database.insert(
-    'progress_rows',
-    READERS.map((service) => ({ ...applied, service })),
-  );
 }
 
 async function written(): Promise<string[]> {
@@ -124,7 +90,7 @@ function randomRecords(seed: string): Records {
 describe('the rows of alerts', () => {
   it.each(TOLD)('are what the core says: %s', async (name) => {
     const records = recordsOfStory(name);
-    await apply(records, records);
+    await applyPart(database, records, records);
     await new Watch(database).pass(NEVER);
     expect(await written()).toEqual(expected(records));
     expect((await written()).length).toBeGreaterThan(0);
@@ -140,7 +106,7 @@ describe('the rows of alerts', () => {
       for (const table of ['alert_rows', 'progress_rows']) await database.command(`TRUNCATE TABLE ${table}`);
       const watch = new Watch(database);
       for (const [step, part] of stages(records, seededRandom(seed)).entries()) {
-        await apply(part, records);
+        await applyPart(database, part, records);
         await watch.pass(NEVER);
         expect(await written(), `${seed}, step ${String(step)}`).toEqual(expected(part));
       }

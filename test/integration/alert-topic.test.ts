@@ -7,8 +7,8 @@ import type { AlertState } from '../../services/shared/core/alert-ledger.js';
 import { withAdmin } from '../../services/shared/kafka/admin.js';
 import { deploySubjects } from '../../services/shared/kafka/deploy-subjects.js';
 import { valueDecoder } from '../../services/shared/kafka/decode.js';
-import { readRanges } from '../../services/shared/kafka/read-range.js';
 import { schemaSource } from '../../services/shared/kafka/registry.js';
+import { scanLog } from '../../services/shared/kafka/scan.js';
 import { TestNetwork } from './services.fixture.js';
 
 let network: TestNetwork;
@@ -59,18 +59,21 @@ async function topic(): Promise<string[]> {
   const { kafka, registry } = network.config;
   const name = `${kafka.topicPrefix}backtrail.alerts.v1`;
   const offsets = await withAdmin(kafka, (admin) => admin.fetchTopicOffsets(name));
-  const ranges = offsets.map(({ partition, high }) => ({ partition, from: 0n, to: BigInt(high) }));
   const decoder = valueDecoder('alerts', schemaSource(registry));
-  const told: string[] = [];
-  await readRanges(kafka, name, ranges, async (records) => {
-    await decoder.prepare(records.map(({ value }) => value));
-    for (const { value } of records) {
-      const decoded = decoder.decode(value);
-      if ('ok' in decoded)
-        told.push(`${decoded.ok.subject} ${decoded.ok.state} ${String(decoded.ok.changed_at / 1000)}`);
-    }
+  const values: (Buffer | null)[] = [];
+  for (const { partition, high } of offsets) {
+    await scanLog(kafka, { topic: name, partition, from: 0n, to: BigInt(high) }, ({ value }) => {
+      values.push(value);
+      return 'more';
+    });
+  }
+  await decoder.prepare(values);
+  return values.flatMap((value) => {
+    const decoded = decoder.decode(value);
+    if (!('ok' in decoded)) return [];
+    const { subject, state, changed_at: changedAt } = decoded.ok;
+    return [`${subject} ${state} ${String(changedAt / 1000)}`];
   });
-  return told;
 }
 
 async function topicOf(subject: string): Promise<string[]> {

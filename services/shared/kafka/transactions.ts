@@ -3,7 +3,8 @@ import { CompressionTypes } from 'kafkajs';
 import { kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 import { javaCompatiblePartitioner } from './partitioner.js';
-import { chunksOf, toMessage, type OutgoingRecord } from './producer.js';
+import type { PlacedRecord } from './placing-producer.js';
+import { chunksOf, toMessage } from './producer.js';
 
 /** Where a record that was sent lies. */
 export interface Sent {
@@ -21,7 +22,7 @@ export interface SoleProducer {
    * Sends all records or none; readers that read committed records see them together. Where each lies is told in their
    * order. When it throws, whether they were sent is open: open another producer, and look.
    */
-  send(topic: string, records: readonly (OutgoingRecord & { readonly partition: number })[]): Promise<Sent[]>;
+  send(topic: string, records: readonly PlacedRecord[]): Promise<Sent[]>;
   close(): Promise<void>;
 }
 
