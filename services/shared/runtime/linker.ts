@@ -35,8 +35,10 @@ interface Pass {
 // A pass costs a look at the inferences and at what payments refer to: while batches come, it has a fifth of the time.
 const PAUSE_PER_PASS = 4;
 const PAUSE_MAX_MS = 15_000;
-/** How often a quiet topic is asked whether more is settled. */
+/** How often it is asked whether more is settled: less and less often while nothing is. */
 const POLL_MS = 150;
+const POLL_GROWTH = 1.5;
+const POLL_MAX_MS = 600;
 /** Offsets of one pass, of all partitions together: what one statement can hold in memory. */
 const OFFSETS_MAX = 400_000n;
 /** Ids of payments that are held at once, and payments that are computed at once. */
@@ -85,13 +87,15 @@ export class Linker implements Following {
 
   /** Links whatever becomes settled, until the signal aborts. Rejects with what waiting cannot help. */
   async run(signal: AbortSignal): Promise<void> {
+    let pollMs = POLL_MS;
     while (!signal.aborted) {
       const [startMs, applied] = [elapsedMs(), this.#applied()];
       const found = await retrying(() => this.#pass(), this.parts.retry);
       const tookMs = elapsedMs() - startMs;
       if (found) this.parts.metrics.linkSeconds.observe(tookMs / 1000);
       const isBusy = applied !== this.#applied();
-      await sleep(isBusy ? Math.max(POLL_MS, Math.min(tookMs * PAUSE_PER_PASS, PAUSE_MAX_MS)) : POLL_MS, signal);
+      pollMs = isBusy || found ? POLL_MS : Math.min(pollMs * POLL_GROWTH, POLL_MAX_MS);
+      await sleep(isBusy ? Math.max(pollMs, Math.min(tookMs * PAUSE_PER_PASS, PAUSE_MAX_MS)) : pollMs, signal);
     }
   }
 
