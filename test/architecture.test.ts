@@ -21,7 +21,7 @@ const IMPORT = /(?:\bfrom\s+|\bimport\s*\(?\s*|\brequire(?:\.resolve)?\(\s*)'([^
 
 const root = resolve(import.meta.dirname, '..');
 const files = ['services', 'schemas', 'infra'].flatMap((folder) => sources(join(root, folder)));
-const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window'];
+const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window', 'alert'];
 
 interface Source {
   readonly path: string;

@@ -1,6 +1,6 @@
 import type { ClickHouse, Params } from '../shared/clickhouse/client.js';
 import { listed } from '../shared/clickhouse/conditions.js';
-import { alertId } from '../shared/core/alert-id.js';
+import { alertId } from './alert-id.js';
 import { raisedAtMs, type AlertHistory, type AlertKind, type AlertState } from '../shared/core/alert-ledger.js';
 import type { Judged, Reach } from './judge.js';
 

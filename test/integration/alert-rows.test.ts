@@ -5,7 +5,7 @@ import { recordsOf } from '../../services/scenario/core-engine.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, type Config } from '../../services/shared/config.js';
-import { alertId } from '../../services/shared/core/alert-id.js';
+import { alertId } from '../../services/alert/alert-id.js';
 import { alertsOf } from '../../services/shared/core/alerts.js';
 import { Trail, type Records } from '../../services/shared/core/trail.js';
 import { parseScenario } from '../../services/scenario/parse.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Publisher } from '../../services/alert/publisher.js';
 import type { AlertRow } from '../../services/alert/rows.js';
 import type { ClickHouse } from '../../services/shared/clickhouse/client.js';
-import { alertId } from '../../services/shared/core/alert-id.js';
+import { alertId } from '../../services/alert/alert-id.js';
 import type { AlertState } from '../../services/shared/core/alert-ledger.js';
 import { withAdmin } from '../../services/shared/kafka/admin.js';
 import { deploySubjects } from '../../services/shared/kafka/deploy-subjects.js';

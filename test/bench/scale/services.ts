@@ -5,7 +5,7 @@ import { packageRoot } from '../../../services/shared/package-root.js';
 import { Child } from '../child.js';
 import type { Pids } from '../processes.js';
 
-const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window'] as const;
+const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window', 'alert'] as const;
 
 /** The services of the pipeline, a process each: as built when there is a build, else from the sources. */
 export function startServices(env: NodeJS.ProcessEnv): { readonly pids: Pids; stop(): Promise<void> } {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { AlertHistory } from './alert-ledger.js';
+import type { AlertHistory } from '../shared/core/alert-ledger.js';
 
 /** The id of an alert, the same for ever (SPEC 7): whoever finds it again finds it under this. */
 export function alertId(
