@@ -82,7 +82,7 @@ export class InferenceReviser implements Reviser {
       this.#memo.clear();
     }
     const bytes = out.buffer.subarray(0, out.length);
-    return { columns: WRITTEN, rowCount, bytes, release: () => this.#spare.push(out) };
+    return { format: 'Native', columns: WRITTEN, rowCount, bytes, release: () => this.#spare.push(out) };
   }
 
   #judge(view: DataView, block: NativeBlock): void {

@@ -155,7 +155,7 @@ export class InferenceTranscoder implements Transcoder {
       this.#memo.clear();
     }
     const bytes = out.buffer.subarray(0, out.length);
-    return { columns: COLUMNS, rowCount, bytes, release: () => this.#spare.push(out) };
+    return { format: 'Native', columns: COLUMNS, rowCount, bytes, release: () => this.#spare.push(out) };
   }
 
   #findNames(view: DataView): boolean {

@@ -27,7 +27,7 @@ for (let i = 0; i < count; i += 1) {
 }
 const database = connectClickHouse(loadConfig(process.env).clickhouse);
 console.log('begin');
-for (const { columns, bytes } of blocks) await database.insertNative('inference_rows', columns, [bytes]);
+for (const block of blocks) await database.insertBytes('inference_rows', block, [block.bytes]);
 console.log('end');
 process.on('SIGTERM', () => {
   process.exit(0);

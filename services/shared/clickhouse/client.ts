@@ -10,6 +10,12 @@ import { questionSettings, withLimitsNamed } from './question-limits.js';
 /** Values of `{name:Type}` in a statement. Bound by the server: text is never put together from values. */
 export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | readonly number[]>>;
 
+/** How the bytes of rows are to be read; `columns` is null where each row names its own. */
+interface Encoding {
+  readonly format: 'Native' | 'JSONEachRow';
+  readonly columns: readonly string[] | null;
+}
+
 /** ClickHouse as the project uses it. Throws BacktrailError only. */
 export interface ClickHouse {
   readonly database: string;
@@ -22,8 +28,8 @@ export interface ClickHouse {
   selectNative(sql: string, params?: Params): Promise<Buffer>;
   /** Resolves once the rows are durable. Rows are objects by column; DateTime64 are numbers of their own unit. */
   insert(table: string, rows: readonly object[]): Promise<void>;
-  /** As `insert`, of blocks that are in the Native format already. */
-  insertNative(table: string, columns: readonly string[], blocks: readonly Buffer[]): Promise<void>;
+  /** As `insert`, of blocks that are in a format of ClickHouse already. */
+  insertBytes(table: string, encoding: Encoding, blocks: readonly Buffer[]): Promise<void>;
   command(sql: string, params?: Params): Promise<void>;
   close(): Promise<void>;
 }
@@ -97,10 +103,10 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
       await translated(() => client.insert({ table, values: rows, format: 'JSONEachRow' }));
     },
 
-    async insertNative(table, columns, blocks) {
-      const names = columns.map((name) => `\`${name}\``).join(', ');
+    async insertBytes(table, { format, columns }, blocks) {
+      const names = columns === null ? '' : `(${columns.map((name) => `\`${name}\``).join(', ')})`;
       await translated(async () => {
-        const query = `INSERT INTO ${table} (${names}) SETTINGS ${INSERT_SETTINGS} FORMAT Native`;
+        const query = `INSERT INTO ${table} ${names} SETTINGS ${INSERT_SETTINGS} FORMAT ${format}`;
         const { stream } = await client.exec({ query, values: Readable.from(blocks, { objectMode: false }) });
         // Nothing comes; read to its end the socket can be used again.
         await finished(stream.resume());

@@ -49,7 +49,17 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       for (let i = 0; i < rows.length; i += rowsMax) await insertOrHalve(database, table, rows.slice(i, i + rowsMax));
     },
 
-    insertEncoded: (table, blocks) => insertBlocks(database, table, blocks),
+    encode: linesOf,
+
+    async insertEncoded(table, blocks) {
+      for (const format of ['Native', 'JSONEachRow'] as const) {
+        await insertBlocks(
+          database,
+          table,
+          blocks.filter((block) => block.format === format),
+        );
+      }
+    },
 
     async facts<S extends Stream>(stream: S, scope: Scope) {
       const found = new Map<string, Fact<RecordOf[S]>>();
@@ -187,14 +197,20 @@ function chunksOf(ids: readonly string[]): string[][] {
   return chunks;
 }
 
-/** Each block is small enough for a server that has any room at all. */
+/** As JSON, a line each. Integers beyond what a double holds are text in our rows. */
+function linesOf(rows: readonly object[]): EncodedRows {
+  const bytes = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return { format: 'JSONEachRow', columns: null, rowCount: rows.length, bytes, release: () => undefined };
+}
+
+/** Of one format. Each block is small enough for a server that has any room at all. */
 async function insertBlocks(database: ClickHouse, table: string, blocks: readonly EncodedRows[]): Promise<void> {
   const [first] = blocks;
   if (first === undefined) return;
   try {
-    await database.insertNative(
+    await database.insertBytes(
       table,
-      first.columns,
+      first,
       blocks.map(({ bytes }) => bytes),
     );
   } catch (cause) {

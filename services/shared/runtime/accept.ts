@@ -23,9 +23,12 @@ export interface Transcoder {
   take(): EncodedRows | null;
 }
 
-/** Rows in ClickHouse's Native format. */
+/** Rows as bytes: a fraction of the memory that they take as objects. */
 export interface EncodedRows {
-  readonly columns: readonly string[];
+  /** A format of ClickHouse. */
+  readonly format: 'Native' | 'JSONEachRow';
+  /** The columns in their order; null where each row names its own. */
+  readonly columns: readonly string[] | null;
   readonly rowCount: number;
   readonly bytes: Buffer;
   /** They are durable: the memory of the bytes may be used again. */

@@ -7,7 +7,7 @@ import { gapRow } from './gaps.js';
 import { join } from './join.js';
 import { Lane } from './lane.js';
 import { Linker } from './linker.js';
-import { commitBatches, hasRead, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
+import { commitBatches, hasRead, isJoined, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
 import { Pipeline } from './pipeline.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds } from './ports.js';
@@ -18,7 +18,7 @@ import { Settler, type Copies } from './settler.js';
 import { Sweeper } from './sweeper.js';
 import { WaitingPayments } from './waiting.js';
 
-/** Records gathered for one write where they are objects: five times as many took a proof service to 400 MB. */
+/** Records gathered for one write where they are kept: one takes some kilobytes, with what it is linked to. */
 const OBJECTS_MAX = 10_000;
 
 export interface InstanceParts<S extends Stream> extends Omit<
@@ -114,8 +114,7 @@ export class Instance<S extends Stream> {
     };
     this.#pipeline = new Pipeline({
       write: (read, discarded) => this.#write(read, discarded),
-      // Bytes are small; a record as an object takes some kilobytes, with what it is linked to.
-      rowsMax: definition.attributed === undefined ? Math.min(limits.batchRowsMax, OBJECTS_MAX) : limits.batchRowsMax,
+      rowsMax: isJoined(definition) ? Math.min(limits.batchRowsMax, OBJECTS_MAX) : limits.batchRowsMax,
       onFailure: (error) => {
         if (asBacktrailError(error).outcome !== 'retry') parts.fail(error);
       },

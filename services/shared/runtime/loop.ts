@@ -2,7 +2,7 @@ import { elapsedMs } from '../clock.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import { BacktrailError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
-import { accept, type Accepted, type Acceptor } from './accept.js';
+import { accept, type Acceptor, type EncodedRows, type Refused } from './accept.js';
 import { setAside } from './dead-letters.js';
 import type { Definition, ReleaseKnowledge } from './definition.js';
 import { gapsIn, sizeOf, type Gap } from './gaps.js';
@@ -27,13 +27,27 @@ export interface LoopParts<S extends Stream = Stream> {
   readonly deadLetterRunMax: number;
 }
 
-/** A batch that was read: judged, and made into rows; nothing of it is written yet. */
+/**
+ * A batch that was read: judged, and made into rows; nothing of it is written yet. Many of them wait for one write, so
+ * rows are bytes, and of the records themselves only what a join needs is kept.
+ */
 export interface ReadBatch<S extends Stream> extends Portion {
-  readonly batch: Batch;
+  readonly batch: Omit<Batch, 'records'>;
   readonly state: PartitionState;
-  readonly accepted: Accepted<S>;
-  readonly rows: readonly object[];
+  readonly rows: readonly EncodedRows[];
+  /** Empty where nothing is joined with them. */
+  readonly facts: readonly Fact<RecordOf[S]>[];
+  readonly refused: readonly Refused[];
+  /** Dead letters since the last fact, at the end of it. */
+  readonly refusedRun: number;
   readonly gaps: readonly Gap[];
+  /** The greatest append time in it; 0 without records. */
+  readonly appendedUntilMs: number;
+}
+
+/** Whether rows other than its own are made of the records of a stream. */
+export function isJoined<S extends Stream>({ joined, references }: Definition<S>): boolean {
+  return joined !== null || references !== undefined;
 }
 
 /** The first half of a batch's way: bytes become facts, dead letters and rows. May be done twice: it changes nothing. */
@@ -43,23 +57,30 @@ export async function readBatch<S extends Stream>(batch: Batch, parts: LoopParts
   const { attributed } = parts.definition;
   const timed = timer(parts.metrics);
   if (attributed !== undefined) await parts.releases.catchUp();
-  const accepted = await accept(parts.acceptor, batch, state.refusedRun);
-  const { facts, refused, refusedRun } = accepted;
+  const { facts, encoded, refused, refusedRun } = await accept(parts.acceptor, batch, state.refusedRun);
   if (refusedRun > parts.deadLetterRunMax) {
     const last = refused.at(-1)?.reason ?? '';
     const message = `${refusedRun} dead letters in a row in ${batch.topic}, the last: ${last}`;
     throw new BacktrailError('DEAD_LETTER_RUN', message);
   }
-  const rows = facts.map((fact) => attributed?.row(fact, parts.releases) ?? parts.toFactRow(fact));
+  const others = facts.map((fact) => attributed?.row(fact, parts.releases) ?? parts.toFactRow(fact));
+  const rows = [...(encoded === null ? [] : [encoded]), ...(others.length === 0 ? [] : [parts.store.encode(others)])];
   const gaps = gapsIn(batch, state.readOffset);
   timed('read');
-  const rowCount = rows.length + (accepted.encoded?.rowCount ?? 0);
-  return { batch, state, accepted, rows, gaps, rowCount, isLast: batch.nextOffset >= batch.endOffset };
+  const { records, ...span } = batch;
+  return {
+    batch: span,
+    ...{ state, rows, refused, refusedRun, gaps },
+    facts: isJoined(parts.definition) ? facts : [],
+    rowCount: rows.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    appendedUntilMs: records.reduce((ms, { appendedAtMs }) => Math.max(ms, appendedAtMs), 0),
+    isLast: batch.nextOffset >= batch.endOffset,
+  };
 }
 
 /** What was read counts as read: the next batch of the partition goes on from here. */
-export function hasRead<S extends Stream>({ batch, state, accepted }: ReadBatch<S>): void {
-  state.refusedRun = accepted.refusedRun;
+export function hasRead<S extends Stream>({ batch, state, refusedRun }: ReadBatch<S>): void {
+  state.refusedRun = refusedRun;
   state.readOffset = batch.nextOffset > state.readOffset ? batch.nextOffset : state.readOffset;
 }
 
@@ -73,22 +94,17 @@ export async function writeBatches<S extends Stream>(
 ): Promise<void> {
   const { definition, store } = parts;
   const timed = timer(parts.metrics);
-  const each = read.map(({ batch, accepted, gaps }) => {
+  const each = read.map(({ batch, refused, gaps }) => {
     const origin = { service: definition.service, topic: batch.topic, partition: batch.partition };
-    return { origin, refused: accepted.refused, gaps };
+    return { origin, refused, gaps };
   });
   await setAside(each, { store, producer: parts.producer, topic: parts.topics.deadLetters });
-  const table = definition.attributed?.table ?? parts.factTable;
   await store.insertEncoded(
-    table,
-    read.flatMap(({ accepted }) => accepted.encoded ?? []),
-  );
-  await store.insert(
-    table,
+    definition.attributed?.table ?? parts.factTable,
     read.flatMap(({ rows }) => rows),
   );
   const { references, joined } = definition;
-  const facts = read.flatMap(({ accepted }) => accepted.facts);
+  const facts = read.flatMap((one) => one.facts);
   if (references) await store.insert(references.table, references.rows(facts));
   timed('write');
   if (joined === null) return;
@@ -109,16 +125,13 @@ export async function commitBatches<S extends Stream>(
     return { topic, partition, nextOffset, metadata: sweptTo.toString() };
   });
   if (commits.length > 0) await consumer.commit(commits);
-  for (const { batch, state, accepted, rowCount, gaps } of ours) {
+  for (const { batch, state, rows, refused, rowCount, gaps, appendedUntilMs } of ours) {
     state.nextOffset = batch.nextOffset > state.nextOffset ? batch.nextOffset : state.nextOffset;
-    state.appliedUntilMs = batch.records.reduce(
-      (ms, record) => Math.max(ms, record.appendedAtMs),
-      state.appliedUntilMs,
-    );
+    state.appliedUntilMs = Math.max(state.appliedUntilMs, appendedUntilMs);
     state.changed = true;
-    accepted.encoded?.release();
+    for (const one of rows) one.release();
     metrics.records.inc({ topic: batch.topic, fate: 'fact' }, rowCount);
-    metrics.records.inc({ topic: batch.topic, fate: 'dead_letter' }, accepted.refused.length);
+    metrics.records.inc({ topic: batch.topic, fate: 'dead_letter' }, refused.length);
     metrics.gapOffsets.inc({ topic: batch.topic }, sizeOf(gaps));
     metrics.rows.inc({ table: definition.attributed?.table ?? factTable }, rowCount);
   }

@@ -30,6 +30,8 @@ export interface SweepRange {
 /** What a service needs of the database. Writes are durable when they resolve, and reads see every write before them. */
 export interface Store {
   insert(table: string, rows: readonly object[]): Promise<void>;
+  /** Rows as `insert` takes them, made into bytes at once. */
+  encode(rows: readonly object[]): EncodedRows;
   insertEncoded(table: string, blocks: readonly EncodedRows[]): Promise<void>;
   /**
    * Every copy of every record of the subjects that the scope names, and every copy of their events, wherever it is:

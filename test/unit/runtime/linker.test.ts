@@ -109,6 +109,7 @@ function slowly(
       await later(() => store.insert(table, rows));
       if (fault === 'after') throw outage();
     },
+    encode: (rows) => store.encode(rows),
     insertEncoded: () => Promise.reject(new Error('no such thing here')),
     facts: () => Promise.reject(new Error('no such thing here')),
     sweepPage: () => Promise.resolve(Buffer.alloc(0)),
