@@ -1,7 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import { now } from './clock.js';
+
 /** The last word of a name, `_total` aside, so that nobody has to guess. */
-export type Unit = 'seconds' | 'records' | 'rows' | 'offsets' | 'attempts' | 'copies' | 'payments' | 'alerts' | 'notifications';
+export type Unit =
+  'seconds' | 'records' | 'rows' | 'offsets' | 'attempts' | 'copies' | 'payments' | 'alerts' | 'notifications';
 
 interface Spec<Kind extends string, Label extends string> {
   readonly kind: Kind;
@@ -32,6 +35,7 @@ const NONE: Labels<never> = [];
 
 /** Every metric there is: name, unit, labels, meaning. infra/metrics.md is this table, for who writes rules and boards. */
 export const METRICS = {
+  started: gauge('started', 'seconds', NONE, 'Unix time at which this instance started.'),
   records: counter('applied', 'records', ['topic', 'fate'], 'Records read and applied; fate is fact or dead_letter.'),
   rows: counter('written', 'rows', ['table'], 'Rows ClickHouse acknowledged.'),
   gapOffsets: counter('gap', 'offsets', ['topic'], 'Offsets declared as gaps: the log had no record there.'),
@@ -157,7 +161,9 @@ export function createMetrics(service: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   const made = Object.entries(METRICS).map(([key, spec]) => [key, instrument(spec, registry)]);
-  return { registry, ...(Object.fromEntries(made) as Omit<Metrics, 'registry'>) };
+  const metrics = { registry, ...(Object.fromEntries(made) as Omit<Metrics, 'registry'>) };
+  metrics.started.set(now() / 1000);
+  return metrics;
 }
 
 function instrument(spec: Spec<string, string>, registry: Registry): Counter | Gauge | Histogram {

@@ -71,12 +71,9 @@ async function openDoor(target: string): Promise<Door> {
 }
 
 function configOf(env: Record<string, string>): Config {
-  const { CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, KAFKA_BROKERS } = serverEnv();
-  return loadConfig({
-    ...{ KAFKA_BROKERS, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_DATABASE: 'default' },
-    ...{ SCHEMA_REGISTRY_URL: registry.url, CLICKHOUSE_URL: clickhouse.url },
-    ...env,
-  });
+  const doors = Object.entries({ SCHEMA_REGISTRY: registry, CLICKHOUSE: clickhouse });
+  const behindTls = Object.fromEntries(doors.map(([server, { url }]) => [`${server}_URL`, url]));
+  return loadConfig({ ...serverEnv(), ...behindTls, CLICKHOUSE_DATABASE: 'default', ...env });
 }
 
 describe('ClickHouse behind TLS', () => {

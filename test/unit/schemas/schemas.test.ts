@@ -105,7 +105,7 @@ describe('the generated types', () => {
   it('are checked by a command that fails and names the file when they are stale', () => {
     const copy = mkdtempSync(join(tmpdir(), 'backtrail-generate-'));
     try {
-      const shared = ['package-root.ts', 'metrics.ts'].map((file) => `services/shared/${file}`);
+      const shared = ['package-root.ts', 'metrics.ts', 'clock.ts'].map((file) => `services/shared/${file}`);
       for (const part of ['package.json', 'schemas', 'infra/metrics-page.ts', 'infra/metrics.md', ...shared]) {
         cpSync(join(packageRoot(), part), join(copy, part), { recursive: true });
       }
