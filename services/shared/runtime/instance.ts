@@ -3,6 +3,7 @@ import type { Limits } from '../config.js';
 import type { RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
 import type { Decoder, Patience } from './accept.js';
+import type { Definition } from './definition.js';
 import { gapRow } from './gaps.js';
 import { join } from './join.js';
 import { Lane } from './lane.js';
@@ -19,7 +20,9 @@ import { Sweeper } from './sweeper.js';
 import { WaitingPayments } from './waiting.js';
 
 /** Records gathered for one write where they are kept: one takes some kilobytes, with what it is linked to. */
-const OBJECTS_MAX = 10_000;
+const RECORDS_MAX = 10_000;
+/** Rows gathered for one write as lines of JSON: more than twice the bytes of the same rows in columns. */
+const LINES_MAX = 20_000;
 
 export interface InstanceParts<S extends Stream> extends Omit<
   LoopParts<S>,
@@ -114,7 +117,7 @@ export class Instance<S extends Stream> {
     };
     this.#pipeline = new Pipeline({
       write: (read, discarded) => this.#write(read, discarded),
-      rowsMax: isJoined(definition) ? Math.min(limits.batchRowsMax, OBJECTS_MAX) : limits.batchRowsMax,
+      rowsMax: gatheredMax(definition, limits),
       onFailure: (error) => {
         if (asBacktrailError(error).outcome !== 'retry') parts.fail(error);
       },
@@ -275,6 +278,11 @@ export class Instance<S extends Stream> {
       return givenUp.has(record.offset.toString()) ? { record, code: 'SCHEMA_UNKNOWN', reason } : null;
     };
   }
+}
+
+function gatheredMax<S extends Stream>(definition: Definition<S>, { batchRowsMax }: Limits): number {
+  if (isJoined(definition)) return Math.min(batchRowsMax, RECORDS_MAX);
+  return definition.attributed === undefined ? Math.min(batchRowsMax, LINES_MAX) : batchRowsMax;
 }
 
 const LEAVING_MS = 3_000;
