@@ -37,7 +37,7 @@ export interface Receivers {
   readonly runbookUrl: string;
 }
 
-export const NO_RECEIVERS: Receivers = { receivers: [], externalUrl: '', runbookUrl: '' };
+const NO_RECEIVERS: Receivers = { receivers: [], externalUrl: '', runbookUrl: '' };
 
 const KINDS = ['SETTLED_ON_FLAGGED', 'FLAGGED_REACTIVATED', 'STALE_SERVING'] as const satisfies AlertKind[];
 const DAY_MS = 86_400_000;
@@ -58,7 +58,7 @@ const duration = (leastMs: number, given: string) =>
     .string('is not a duration such as 30s')
     .default(given)
     .transform((text) => msFromDuration(text))
-    .refine((ms): ms is number => ms !== null, 'is not a duration such as 30s, 5m or 1h30m')
+    .refine((ms): ms is number => ms !== null, { error: 'is not a duration such as 30s, 5m or 1h30m', abort: true })
     .refine((ms) => ms >= leastMs && ms <= 365 * DAY_MS, `is not between ${leastMs}ms and 365d`);
 const inFile = z.strictObject({ file: z.string('is not the path of a file').min(1, 'is empty') }, 'is not a text');
 const text = z.string('is not a text');
@@ -97,8 +97,9 @@ const fileShape = z.strictObject(
 type Given = z.infer<typeof receiverShape>;
 type Path = readonly PropertyKey[];
 
-/** Throws CONFIG_INVALID with a line for each problem, by file, line and field. */
-export function readReceivers(file: string): Receivers {
+/** Throws CONFIG_INVALID with a line for each problem, by file, line and field. Without a file nobody is told. */
+export function readReceivers(file: string | null): Receivers {
+  if (file === null) return NO_RECEIVERS;
   return parseReceivers(textOf(file, `${file}: cannot be read`), file);
 }
 

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { ENDPOINT_VARIABLES, PARTS } from '../../infra/embedded/endpoints.js';
 import { stackHome } from '../../infra/embedded/home.js';
 import { resolveEndpoints } from '../../infra/embedded/stack.js';
+import { readReceivers, type Receiver } from '../alert/receivers.js';
 import { loadConfig, type ClickHouseConfig, type Config } from '../shared/config.js';
 import { BacktrailError } from '../shared/errors.js';
 import { printJson, type CliContext } from './context.js';
@@ -16,23 +17,35 @@ export function checkConfig(options: { json?: true }, context: CliContext): void
       return endpoint === null ? [] : [[ENDPOINT_VARIABLES[part], endpoint.address]];
     }),
   );
+  const problems: string[] = [];
+  const config = read(() => loadConfig({ ...context.env, ...endpoints }), problems);
+  const file = context.env['ALERT_RECEIVERS_FILE'];
+  const receivers = read(() => readReceivers(file === undefined || file === '' ? null : file), problems);
+  if (config === null || receivers === null) {
+    if (!options.json) throw new CommandError(EXIT.usage, problemsText(problems));
+    printJson(context, { ok: false, problems, config: null });
+    context.endWith(EXIT.usage);
+    return;
+  }
+  const shown = { ...withoutSecrets(config), alertReceivers: receivers.receivers.map(withoutAddress) };
+  if (options.json) printJson(context, { ok: true, problems: [], config: shown });
+  else for (const [name, value] of flat('', shown)) context.stdout.write(`${name} = ${value}\n`);
+}
+
+/** Null, and a line for each problem. */
+function read<T>(reading: () => T, problems: string[]): T | null {
   try {
-    const shown = withoutSecrets(loadConfig({ ...context.env, ...endpoints }));
-    if (options.json) printJson(context, { ok: true, problems: [], config: shown });
-    else for (const [name, value] of flat('', shown)) context.stdout.write(`${name} = ${value}\n`);
+    return reading();
   } catch (error) {
     if (!(error instanceof BacktrailError) || error.code !== 'CONFIG_INVALID') throw error;
-    const problems = error.message.split('\n');
-    if (options.json) {
-      printJson(context, { ok: false, problems, config: null });
-      context.endWith(EXIT.usage);
-      return;
-    }
-    const heading = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    throw new CommandError(EXIT.usage, `${heading}\n${problems.map((line) => `  ${line}`).join('\n')}`, {
-      cause: error,
-    });
+    problems.push(...error.message.split('\n'));
+    return null;
   }
+}
+
+function problemsText(problems: readonly string[]): string {
+  const heading = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  return `${heading}\n${problems.map((line) => `  ${line}`).join('\n')}`;
 }
 
 const HIDDEN = '***';
@@ -68,6 +81,12 @@ function withoutSecrets(config: Config): object {
   };
 }
 
+/** The address of a webhook is often a secret as a whole, but for its host. */
+function withoutAddress(receiver: Receiver): object {
+  const headers = Object.fromEntries(Object.keys(receiver.headers).map((name) => [name, HIDDEN]));
+  return { ...receiver, url: `${new URL(receiver.url).origin}/${HIDDEN}`, headers };
+}
+
 function certificate(pem: string | null): string | null {
   if (pem === null) return null;
   const { subject, validTo } = new X509Certificate(pem);
@@ -78,6 +97,7 @@ function* flat(prefix: string, value: object): Generator<[string, string]> {
   for (const [name, part] of Object.entries(value) as [string, unknown][]) {
     const path = prefix === '' ? name : `${prefix}.${name}`;
     if (typeof part === 'object' && part !== null && !Array.isArray(part)) yield* flat(path, part);
+    else if (Array.isArray(part) && part.some((one) => typeof one === 'object')) yield* flat(path, part);
     else yield [path, Array.isArray(part) ? part.join(',') : String(part)];
   }
 }

@@ -82,6 +82,8 @@ export interface Config {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Who is told of alerts, and how; null: nobody. Read by services/alert/receivers.ts. */
+  readonly alertReceiversFile: string | null;
   readonly limits: Limits;
 }
 
@@ -109,19 +111,20 @@ export function loadConfig(env: Environment): Config {
       logLevel: service.LOG_LEVEL,
       host: service.HOST,
       port: service.PORT,
+      alertReceiversFile: service.ALERT_RECEIVERS_FILE ?? null,
       limits: limitsOf(database),
     };
   });
 }
 
-/** What a question needs: ClickHouse alone. Throws as `loadConfig` does. */
-export type ReaderConfig = Pick<Config, 'reader' | 'limits'>;
+/** What a question needs, and what people say of alerts: ClickHouse alone. Throws as `loadConfig` does. */
+export type ReaderConfig = Pick<Config, 'clickhouse' | 'reader' | 'limits'>;
 
 export function loadReaderConfig(env: Environment): ReaderConfig {
   return reading(env, (given, problems) => {
     const database = parse(databaseVariables, given, problems);
-    const { reader } = clickHouseOf(given, database, problems);
-    return database === null ? null : { reader, limits: limitsOf(database) };
+    const connections = clickHouseOf(given, database, problems);
+    return database === null ? null : { ...connections, limits: limitsOf(database) };
   });
 }
 

@@ -45,6 +45,7 @@ export const serviceVariables = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `is not one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   HOST: z.string().default('127.0.0.1'),
   PORT: whole(0, 65_535).default(0),
+  ALERT_RECEIVERS_FILE: z.string().optional(),
 });
 
 export type ServiceVariables = z.infer<typeof serviceVariables>;
