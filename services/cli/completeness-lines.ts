@@ -1,3 +1,4 @@
+import { isoFromMs } from '../shared/core/time.js';
 import type { PartitionReport, TopicReport } from './completeness-run.js';
 import { printable, tableLines, type Column } from './table.js';
 
@@ -31,7 +32,16 @@ export function completenessLines(topics: readonly TopicReport[]): string[] {
       `EVENT_ID_CONFLICT: ${topic} partition ${partition} offset ${offset}, event ${printable(event)}, ` +
       `differs from partition ${ofPartition} offset ${ofOffset}`,
   );
-  const sections = [missing, conflicts].filter((lines) => lines.length > 0).map((lines) => ['', ...atMost(lines)]);
+  const lost = topics.flatMap((one) =>
+    one.lost.map(
+      ({ topic, partition, from, to, appendedAfterMs, appendedBeforeMs }) =>
+        `lost: ${topic} partition ${partition} offsets ${from} to ${to - 1n}, deleted before they were read; appended ` +
+        `${appendedAfterMs === 0 ? '' : `from ${isoFromMs(appendedAfterMs)} `}to ${isoFromMs(appendedBeforeMs)}`,
+    ),
+  );
+  const sections = [missing, lost, conflicts]
+    .filter((lines) => lines.length > 0)
+    .map((lines) => ['', ...atMost(lines)]);
   return [...tableLines(COLUMNS, rows), ...sections.flat()];
 }
 
@@ -41,8 +51,30 @@ export function completenessJson(topics: readonly TopicReport[]): unknown {
     complete: isComplete(topics),
     topics: topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(partitionJson) })),
     missing: missingOf(topics),
+    lost: topics.flatMap((one) => one.lost.map(lostJson)),
+    replaced: replacedOf(topics),
     conflicts: conflictsOf(topics),
   };
+}
+
+/** Answers as known before `appended_after` lack nothing of it. */
+function lostJson({ topic, partition, from, to, appendedAfterMs, appendedBeforeMs }: TopicReport['lost'][number]) {
+  const [after, before] = [isoFromMs(appendedAfterMs), isoFromMs(appendedBeforeMs)];
+  return {
+    topic,
+    partition,
+    from,
+    to,
+    records_at_most: Number(to - from),
+    appended_after: after,
+    appended_before: before,
+  };
+}
+
+function replacedOf(topics: readonly TopicReport[]): { topic: string; partition: number; reason: string }[] {
+  return topics.flatMap(({ topic, partitions }) =>
+    partitions.flatMap(({ partition, otherLog: reason }) => (reason === null ? [] : { topic, partition, reason })),
+  );
 }
 
 function partitionJson(one: PartitionReport): unknown {
@@ -67,13 +99,9 @@ export function completenessSentences(topics: readonly TopicReport[]): { complet
   const missing = all.reduce((sum, one) => sum + one.missing, 0n);
   const lag = all.reduce((sum, one) => sum + one.lag, 0n);
   const complete = isComplete(topics);
-  const sentences = all
-    .filter(({ beyondLog }) => beyondLog > 0n)
-    .map(
-      ({ topic, partition, nextOffset, last }) =>
-        `${topic} partition ${partition} is applied up to ${nextOffset - 1n}, but the log ends at ${last ?? 'nothing'}: ` +
-        'the topic was made anew, or lost records.',
-    );
+  const sentences = replacedOf(topics).map(
+    ({ reason }) => `${reason}: it is another log. See LOG_REPLACED in the runbook.`,
+  );
   if (missing !== 0n)
     sentences.push(
       `${missing} offsets are missing: neither applied nor declared. See "Missing offsets" in the runbook.`,
@@ -84,7 +112,7 @@ export function completenessSentences(topics: readonly TopicReport[]): { complet
 }
 
 function isComplete(topics: readonly TopicReport[]): boolean {
-  return topics.every(({ partitions }) => partitions.every((one) => one.missing === 0n && one.beyondLog === 0n));
+  return topics.every(({ partitions }) => partitions.every((one) => one.missing === 0n && one.otherLog === null));
 }
 
 function missingOf(topics: readonly TopicReport[]): { topic: string; partition: number; from: bigint; to: bigint }[] {

@@ -8,23 +8,19 @@ import {
   type Conflict,
   type OffsetRange,
 } from '../shared/clickhouse/completeness.js';
-import { readLeftAt } from '../shared/clickhouse/progress-rows.js';
+import { clickHouseCopies } from '../shared/clickhouse/copies.js';
+import { readLost, type Lost } from '../shared/clickhouse/gap-bounds.js';
+import { READERS, readLeftAt } from '../shared/clickhouse/progress-rows.js';
 import type { Stream } from '../shared/core/record.js';
-import { createAdmin, type LogAdmin, type PartitionOffsets } from '../shared/kafka/admin.js';
+import { createAdmin, type LogAdmin } from '../shared/kafka/admin.js';
+import { otherLog } from '../shared/runtime/log-check.js';
+import type { PartitionOffsets } from '../shared/runtime/ports.js';
 import type { CompletenessOptions } from './completeness.js';
 import { completenessJson, completenessLines, completenessSentences } from './completeness-lines.js';
 import { printJson, say, type CliContext } from './context.js';
 import { EXIT } from './exit.js';
 import { configWithStack } from './stack-config.js';
 
-/** Which service applies which topic. */
-const READERS: { readonly [S in Stream]: string } = {
-  releases: 'release',
-  inferences: 'inference',
-  proofs: 'proof',
-  payments: 'payment',
-  agents: 'agent',
-};
 /** So many of a kind are named; a topic whose table is lost has no end of them. */
 const NAMED_MAX = 1_000;
 
@@ -39,14 +35,16 @@ export interface PartitionReport extends Account {
   readonly missingRanges: readonly OffsetRange[];
   /** Offsets of the log that are not applied yet. */
   readonly lag: bigint;
-  /** Offsets that were applied and lie beyond the end of the log: it is not the log they came from. */
-  readonly beyondLog: bigint;
+  /** Why it is not the log that was applied; null when it is. */
+  readonly otherLog: string | null;
 }
 
 export interface TopicReport {
   readonly topic: string;
   readonly partitions: readonly PartitionReport[];
   readonly conflicts: readonly Conflict[];
+  /** What the log deleted before it was read. */
+  readonly lost: readonly Lost[];
 }
 
 export async function accountForTopics(options: CompletenessOptions, context: CliContext): Promise<void> {
@@ -82,6 +80,7 @@ async function reportOn(
   const offsets = await admin.offsets(topic);
   const below = new Map(offsets.map(({ partition }) => [partition, left.get(partition)?.nextOffset ?? 0n]));
   const accounts = await accountFor(database, { stream, topic, below });
+  const held = clickHouseCopies(database);
   const partitions: PartitionReport[] = [];
   for (const found of offsets) {
     const { partition } = found;
@@ -97,23 +96,24 @@ async function reportOn(
       ...account,
       missing,
       missingRanges: ranges,
+      otherLog: await otherLog(
+        [{ partition, nextOffset, settled: { offset: nextOffset, untilMs: left.get(partition)?.appliedUntilMs ?? 0 } }],
+        { stream, topic, log: admin, held },
+      ),
     });
   }
   const conflicting = partitions.some(({ conflicts }) => conflicts > 0n);
-  return { topic, partitions, conflicts: conflicting ? await conflictsOf(database, stream, NAMED_MAX) : [] };
+  const conflicts = conflicting ? await conflictsOf(database, stream, NAMED_MAX) : [];
+  return { topic, partitions, conflicts, lost: await readLost(database, topic, NAMED_MAX) };
 }
 
 const NOTHING: Account = { applied: 0n, duplicate: 0n, conflicts: 0n, deadLettered: 0n, gaps: 0n };
 
-function spanOf(
-  { low, high }: PartitionOffsets,
-  nextOffset: bigint,
-): Pick<PartitionReport, 'first' | 'last' | 'lag' | 'beyondLog'> {
+function spanOf({ low, high }: PartitionOffsets, nextOffset: bigint): Pick<PartitionReport, 'first' | 'last' | 'lag'> {
   const empty = low === high;
   return {
     first: empty ? null : low,
     last: empty ? null : high - 1n,
     lag: high > nextOffset ? high - nextOffset : 0n,
-    beyondLog: nextOffset > high ? nextOffset - high : 0n,
   };
 }

@@ -20,6 +20,7 @@ export const ERRORS = {
   KAFKA_UNREACHABLE: retry('The Kafka brokers cannot be reached.'),
   KAFKA_REFUSED: stop('Kafka refused a request that will not be granted by asking again: rights, topic or settings.'),
   KAFKA_TOPIC_MISSING: stop('A topic does not exist: run `backtrail migrate`.'),
+  LOG_REPLACED: stop('A log is not the one that was applied: the topic was made anew, or the brokers lost records.'),
   KAFKA_GROUP_MOVED: retry('The consumer group was rebalanced during a batch; the next owner applies it again.'),
   REGISTRY_UNREACHABLE: retry('The schema registry cannot be reached.'),
   REGISTRY_REFUSED: stop('The schema registry refused a request that will not be granted by asking again.'),

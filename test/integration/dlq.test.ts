@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { EXIT, exitCodeOf } from '../../services/cli/exit.js';
 import { runProgram } from '../../services/cli/program.js';
@@ -10,6 +10,7 @@ import { scanLog } from '../../services/shared/kafka/scan.js';
 import { writeHeader } from '../../services/shared/kafka/wire.js';
 import type { LogRecord } from '../../services/shared/runtime/ports.js';
 import { inferenceRecord, START_MICROS, traffic } from '../unit/runtime/records.fixture.js';
+import { serverEnv } from './servers.fixture.js';
 import { TestNetwork } from './services.fixture.js';
 
 const LATE_SCHEMA = 424_242;
@@ -20,7 +21,7 @@ class LateRegistry {
   known = false;
 
   async start(): Promise<string> {
-    const { registryUrl } = inject('endpoints');
+    const registryUrl = serverEnv()['SCHEMA_REGISTRY_URL'] ?? '';
     this.#server = createServer((request, response) => {
       void (async () => {
         const chunks = await request.toArray();

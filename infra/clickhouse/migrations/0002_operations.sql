@@ -46,10 +46,12 @@ CREATE TABLE IF NOT EXISTS gap_rows
   `from_offset` UInt64 COMMENT 'First offset at which the log gave no record.',
   `to_offset` UInt64 COMMENT 'Offset after the last one missing.',
   `service` LowCardinality(String) COMMENT 'Service that read past it.',
-  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.'
+  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.',
+  `appended_after` DateTime64(3, 'UTC') COMMENT 'No record of the gap was appended before this; 1970 when that is not known.',
+  `appended_before` DateTime64(3, 'UTC') COMMENT 'No record of the gap was appended after this; 1970 when that is not known.'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (topic, partition, from_offset, to_offset)
+ORDER BY (topic, partition, from_offset, to_offset, appended_after, appended_before)
 COMMENT 'Declared gaps: offsets that hold no record for us; the view gaps has each once.';
 
 CREATE VIEW IF NOT EXISTS gaps
@@ -61,8 +63,27 @@ CREATE VIEW IF NOT EXISTS gaps
   `service` LowCardinality(String) COMMENT 'Service that read past it.',
   `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.'
 )
-AS SELECT topic, partition, from_offset, to_offset, service, reason FROM gap_rows FINAL
+AS SELECT topic, partition, from_offset, to_offset, min(g.service) AS service, min(g.reason) AS reason
+FROM gap_rows AS g
+GROUP BY topic, partition, from_offset, to_offset
 COMMENT 'Declared gaps, each once.';
+
+CREATE VIEW IF NOT EXISTS gap_bounds
+(
+  `topic` LowCardinality(String) COMMENT 'Topic that lost records before they were read.',
+  `partition` UInt32 COMMENT 'Partition that lost them.',
+  `from_offset` UInt64 COMMENT 'First offset lost.',
+  `to_offset` UInt64 COMMENT 'Offset after the last one lost.',
+  `records` UInt64 COMMENT 'Number of records lost, at most.',
+  `appended_after` DateTime64(3, 'UTC') COMMENT 'None of them was appended before this: answers as known before it lack nothing. 1970 when nothing of the partition was applied before.',
+  `appended_before` DateTime64(3, 'UTC') COMMENT 'None of them was appended after this: the append time of what follows, or when the gap was declared.'
+)
+AS SELECT topic, partition, from_offset, to_offset, to_offset - from_offset AS records,
+  max(g.appended_after) AS appended_after, min(g.appended_before) AS appended_before
+FROM gap_rows AS g
+WHERE g.reason = 'BEFORE_RETENTION'
+GROUP BY topic, partition, from_offset, to_offset
+COMMENT 'What the logs deleted before it was read, and when that was appended: answers as known at appended_after or later may lack it.';
 
 CREATE TABLE IF NOT EXISTS progress_rows
 (

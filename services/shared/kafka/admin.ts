@@ -1,19 +1,10 @@
 import type { Admin } from 'kafkajs';
 
-import type { LogEnds } from '../runtime/ports.js';
+import type { LogEnds, LogSpans, PartitionOffsets } from '../runtime/ports.js';
 import { kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 
-/** The offsets a partition holds: the first one, and the one after the last. */
-export interface PartitionOffsets {
-  readonly partition: number;
-  readonly low: bigint;
-  readonly high: bigint;
-}
-
-export interface LogAdmin extends LogEnds {
-  /** By partition number. Throws KAFKA_TOPIC_MISSING. */
-  offsets(topic: string): Promise<PartitionOffsets[]>;
+export interface LogAdmin extends LogEnds, LogSpans {
   /** All topics there are, sorted. */
   topics(): Promise<string[]>;
   close(): Promise<void>;
@@ -50,6 +41,10 @@ export async function createAdmin(settings: KafkaSettings): Promise<LogAdmin> {
   return {
     offsets,
     endOffsets: async (topic) => new Map((await offsets(topic)).map(({ partition, high }) => [partition, high])),
+    firstSince: async (topic, appendedAtMs) => {
+      const found = await ask(() => admin.fetchTopicOffsetsByTimestamp(topic, appendedAtMs));
+      return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    },
     topics: async () => (await ask(() => admin.listTopics())).sort(),
     close: () => admin.disconnect(),
   };

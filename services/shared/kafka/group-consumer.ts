@@ -55,7 +55,8 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       return partitions.map((partition): Assigned => {
         const low = ends.find((end) => end.partition === partition)?.low ?? '0';
         const found = committed[0]?.partitions.find((entry) => entry.partition === partition);
-        const known = found !== undefined && found.offset !== '-1';
+        // Not -1, which is nothing, nor -2, which kafkajs commits when the log has lost the next offset.
+        const known = found !== undefined && BigInt(found.offset) >= 0n;
         return {
           topic,
           partition,
@@ -209,6 +210,7 @@ function toBatch(batch: EachBatchPayload['batch']): Batch {
   return {
     topic: batch.topic,
     partition: batch.partition,
+    startOffset: BigInt((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset),
     records: batch.messages.map((message): LogRecord => ({
       offset: BigInt(message.offset),
       appendedAtMs: appendedAt(message.timestamp),

@@ -22,7 +22,7 @@ export async function setAside(
   { store, producer, topic }: { store: Store; producer: Producer; topic: string },
 ): Promise<void> {
   const refused = batches.flatMap(({ origin, refused: some }) => some.map((one) => ({ one, origin })));
-  const gaps = batches.flatMap((batch) => batch.gaps.map((gap) => gapRow(gap, 'NO_RECORD', batch.origin)));
+  const gaps = batches.flatMap((batch) => batch.gaps.map((gap) => gapRow(gap, batch.origin)));
   await producer.send(
     topic,
     refused.map(({ one, origin }) => deadLetterRecord(one, origin)),

@@ -1,28 +1,62 @@
 import type { Batch } from './ports.js';
 
+/**
+ * BEFORE_RETENTION: records that the log deleted before they were read. They were appended between these times.
+ * NO_RECORD: offsets inside the log that are nobody's record, as the markers of transactions. Nothing was lost.
+ */
+export type GapReason = 'BEFORE_RETENTION' | 'NO_RECORD';
+
 export interface Gap {
   readonly from: bigint;
   readonly to: bigint;
+  readonly reason: GapReason;
+  /** No record of the gap was appended before; 0 when nothing is known. */
+  readonly appendedAfterMs: number;
+  /** Nor after; 0 when nothing is known. */
+  readonly appendedBeforeMs: number;
+}
+
+/** Where reading stands. */
+interface Read {
+  readonly readOffset: bigint;
+  /** Greatest append time applied: never more than that of what comes next. */
+  readonly appliedUntilMs: number;
 }
 
 /**
- * The offsets between where reading stood and where it stands after the batch that gave no record:
+ * The offsets between where reading stood and where it stands after the batch that gave no record. What lies before the
+ * offset that was fetched is not in the log any more:
  *
- *   expected          records            nextOffset
- *      |---- gap ----| r r r |-- gap --| r |- gap -|
+ *   readOffset        startOffset          records            nextOffset
+ *      |-- BEFORE_RETENTION --|-- NO_RECORD --| r r r |-- gap --| r |- gap -|
  */
-export function gapsIn(batch: Batch, expected: bigint): Gap[] {
-  const { records } = batch;
-  const first = records[0]?.offset ?? expected;
+export function gapsIn(batch: Batch, { readOffset, appliedUntilMs }: Read): Gap[] {
+  const { records, startOffset = readOffset } = batch;
+  const first = records[0]?.offset ?? readOffset;
   // As good as always: offsets only grow, so where their number fits none is missing.
-  if (first <= expected && first + BigInt(records.length) === batch.nextOffset) return [];
+  if (first <= readOffset && first + BigInt(records.length) === batch.nextOffset) return [];
   const gaps: Gap[] = [];
-  let next = expected;
+  let next = readOffset;
+  const withoutRecord = (to: bigint): void => {
+    if (to > next) gaps.push({ from: next, to, reason: 'NO_RECORD', appendedAfterMs: 0, appendedBeforeMs: 0 });
+    if (to > next) next = to;
+  };
+  if (startOffset > readOffset) {
+    const appendedBeforeMs = records[0]?.appendedAtMs ?? batch.askedAtMs ?? 0;
+    gaps.push({
+      from: next,
+      to: startOffset,
+      reason: 'BEFORE_RETENTION',
+      appendedAfterMs: appliedUntilMs,
+      appendedBeforeMs,
+    });
+    next = startOffset;
+  }
   for (const { offset } of records) {
-    if (offset > next) gaps.push({ from: next, to: offset });
+    withoutRecord(offset);
     if (offset >= next) next = offset + 1n;
   }
-  if (batch.nextOffset > next) gaps.push({ from: next, to: batch.nextOffset });
+  withoutRecord(batch.nextOffset);
   return gaps;
 }
 
@@ -37,15 +71,15 @@ interface Origin {
   readonly partition: number;
 }
 
-export type GapReason = 'BEFORE_RETENTION' | 'NO_RECORD';
-
-export function gapRow(gap: Gap, reason: GapReason, { service, topic, partition }: Origin): object {
+export function gapRow(gap: Gap, { service, topic, partition }: Origin): object {
   return {
     topic,
     partition,
     from_offset: gap.from.toString(),
     to_offset: gap.to.toString(),
     service,
-    reason,
+    reason: gap.reason,
+    appended_after: gap.appendedAfterMs,
+    appended_before: gap.appendedBeforeMs,
   };
 }

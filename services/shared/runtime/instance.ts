@@ -4,18 +4,19 @@ import type { RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
 import type { Decoder, Patience } from './accept.js';
 import type { Definition } from './definition.js';
-import { gapRow } from './gaps.js';
 import { join } from './join.js';
 import { Lane } from './lane.js';
 import { Linker } from './linker.js';
+import { appliedOf, LogCheck, type Applied } from './log-check.js';
 import { commitBatches, hasRead, isJoined, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
 import { Pipeline } from './pipeline.js';
-import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds } from './ports.js';
+import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds, LogSpans } from './ports.js';
 import { Progress } from './progress.js';
 import { ReleasesReader } from './releases-reader.js';
 import { retrying, type RetryOptions } from './retry.js';
 import { Settler, type Copies } from './settler.js';
+import type { LeftAt } from './settled.js';
 import { Sweeper } from './sweeper.js';
 import { WaitingPayments } from './waiting.js';
 
@@ -29,7 +30,7 @@ export interface InstanceParts<S extends Stream> extends Omit<
   'partitions' | 'releases' | 'topics' | 'deadLetterRunMax'
 > {
   readonly topics: LoopParts['topics'] & { readonly releases: string; readonly inferences: string };
-  readonly ends: LogEnds;
+  readonly ends: LogEnds & LogSpans;
   readonly copies: Copies;
   readonly releasesConsumer: GroupConsumer;
   readonly releasesDecoder: Decoder<RecordOf['releases']>;
@@ -51,6 +52,7 @@ export class Instance<S extends Stream> {
   readonly #progress: Progress;
   readonly #sweeper: Sweeper;
   readonly #settler: Settler;
+  readonly #logCheck: LogCheck;
   readonly #linker: Linker | undefined;
   readonly #waiting: WaitingPayments | undefined;
   readonly #loop: LoopParts<S>;
@@ -88,6 +90,7 @@ export class Instance<S extends Stream> {
     });
     const settling = { store, copies, partitions, progress: this.#progress, metrics, retry };
     this.#settler = new Settler({ stream: definition.stream, topic: topics.input, ...settling });
+    this.#logCheck = new LogCheck({ stream: definition.stream, topic: topics.input, log: ends, held: copies });
     this.#sweeper = new Sweeper({
       definition,
       store,
@@ -173,11 +176,26 @@ export class Instance<S extends Stream> {
   }
 
   async #looking(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (let looks = 0; !signal.aborted; looks += 1) {
       await this.#guarded(() => this.#progress.look());
       this.#sweep();
+      if (looks % LOOKS_PER_LOG_CHECK === 0) await this.#guarded(() => this.#checkLog(signal));
       await sleep(this.#parts.limits.idleCheckMs, signal);
     }
+  }
+
+  /** It is still the log that was applied, and what it lost before it was read is declared. */
+  async #checkLog(signal: AbortSignal): Promise<void> {
+    const states = this.#partitions.all;
+    await this.#logCheck.check(states.length > 0 ? states.map(appliedOf) : await this.#appliedByOthers());
+    for (const batch of await this.#logCheck.stalled(states)) await this.#read(batch, signal);
+  }
+
+  /** While a topic is gone nobody has its partitions, and the group notices only after minutes that it is back. */
+  async #appliedByOthers(): Promise<Applied[]> {
+    const { definition, store, topics } = this.#parts;
+    const left = await store.leftAt(definition.service, topics.input);
+    return [...left].map(([partition, one]) => appliedBefore({ partition, committed: null }, one));
   }
 
   /**
@@ -207,18 +225,9 @@ export class Instance<S extends Stream> {
     await this.#lane.run(() =>
       retrying(async () => {
         const left = await store.leftAt(service, topics.input);
-        const states = [];
-        for (const one of assigned) {
-          const known = { left: left.get(one.partition), releaseOffset: this.#releases.nextOffset };
-          const state = takenOver(one, known);
-          if (one.startOffset > state.nextOffset) {
-            const gap = { from: state.nextOffset, to: one.startOffset };
-            await store.insert('gap_rows', [gapRow(gap, 'BEFORE_RETENTION', { service, ...one })]);
-            state.nextOffset = one.startOffset;
-            state.readOffset = one.startOffset;
-          }
-          states.push(state);
-        }
+        await this.#logCheck.check(assigned.map((one) => appliedBefore(one, left.get(one.partition))));
+        const releaseOffset = this.#releases.nextOffset;
+        const states = assigned.map((one) => takenOver(one, { left: left.get(one.partition), releaseOffset }));
         await this.#linker?.taken(
           new Map(
             assigned.map(({ partition, committed }) => {
@@ -237,6 +246,11 @@ export class Instance<S extends Stream> {
   async #read(batch: Batch, moved: AbortSignal): Promise<void> {
     const { retry } = this.#parts;
     const signal = AbortSignal.any([retry.signal, moved]);
+    const state = this.#partitions.of(batch);
+    // kafkajs goes back to the beginning of a log that has not got the next offset.
+    if (state !== null && batch.startOffset !== undefined && batch.startOffset < state.readOffset) {
+      await retrying(() => this.#logCheck.check([appliedOf(state)]), { ...retry, signal });
+    }
     await this.#lane.run(async () => {
       const read = await retrying(() => readBatch(batch, this.#loop), { ...retry, signal });
       await this.#pipeline.add(read, moved);
@@ -286,6 +300,17 @@ function gatheredMax<S extends Stream>(definition: Definition<S>, { batchRowsMax
 }
 
 const LEAVING_MS = 3_000;
+/** Rarely: it asks the brokers once or twice for each partition. */
+const LOOKS_PER_LOG_CHECK = 10;
+
+function appliedBefore(
+  { partition, committed }: Pick<Assigned, 'partition' | 'committed'>,
+  left: LeftAt | undefined,
+): Applied {
+  const settled = { offset: left?.nextOffset ?? 0n, untilMs: left?.appliedUntilMs ?? 0 };
+  const read = committed?.nextOffset ?? 0n;
+  return { partition, nextOffset: read > settled.offset ? read : settled.offset, settled };
+}
 
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -65,7 +65,7 @@ export async function readBatch<S extends Stream>(batch: Batch, parts: LoopParts
   }
   const others = facts.map((fact) => attributed?.row(fact, parts.releases) ?? parts.toFactRow(fact));
   const rows = [...(encoded === null ? [] : [encoded]), ...(others.length === 0 ? [] : [parts.store.encode(others)])];
-  const gaps = gapsIn(batch, state.readOffset);
+  const gaps = gapsIn(batch, state);
   timed('read');
   const { records, ...span } = batch;
   return {

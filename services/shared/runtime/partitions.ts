@@ -51,8 +51,8 @@ export function takenOver(
   known: { left: LeftAt | undefined; releaseOffset: bigint },
 ): PartitionState {
   const { topic, partition, committed } = assigned;
-  const nextOffset = committed?.nextOffset ?? 0n;
   const left = known.left ?? NOTHING_SETTLED;
+  const nextOffset = takenAt(assigned, left);
   const swept = committed === null ? known.releaseOffset : parseOffset(committed.metadata);
   return {
     topic,
@@ -65,6 +65,16 @@ export function takenOver(
     refusedRun: 0,
     changed: true,
   };
+}
+
+/**
+ * Where reading goes on. Where the log does not begin there any more, no lower than what is settled: kafkajs forgets the
+ * committed offset then, and what was applied before is not lost.
+ */
+function takenAt({ committed, startOffset }: Assigned, left: LeftAt): bigint {
+  const nextOffset = committed?.nextOffset ?? 0n;
+  if (startOffset <= nextOffset || left.nextOffset <= nextOffset) return nextOffset;
+  return left.nextOffset < startOffset ? left.nextOffset : startOffset;
 }
 
 /** Metadata that is not ours means that nothing is known to be swept. */

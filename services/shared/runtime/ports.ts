@@ -17,6 +17,10 @@ export interface Batch {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly LogRecord[];
+  /** The offset that was fetched, where it is known: more than where reading stood when the log has lost what lay between. */
+  readonly startOffset?: bigint;
+  /** Of a batch without records: when the log was asked, by our clock. */
+  readonly askedAtMs?: number;
   /** Where reading goes on; more than the last record's offset + 1 where the log holds offsets without a record. */
   readonly nextOffset: bigint;
   /** The end of the partition when this was fetched. */
@@ -66,6 +70,20 @@ export interface GroupConsumer {
 export interface LogEnds {
   /** The offset after the last record of each partition. */
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
+}
+
+/** The offsets a partition holds: the first one, and the one after the last. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+export interface LogSpans {
+  /** By partition number. Throws KAFKA_TOPIC_MISSING. */
+  offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /** The first offset of each partition that was appended at this time or later; its end where there is none. */
+  firstSince(topic: string, appendedAtMs: number): Promise<ReadonlyMap<number, bigint>>;
 }
 
 export interface Outgoing {

@@ -20,11 +20,11 @@ const FULL: PartitionReport = {
   missing: 0n,
   missingRanges: [],
   lag: 0n,
-  beyondLog: 0n,
+  otherLog: null,
 };
 
 function topic(...partitions: Partial<PartitionReport>[]): TopicReport {
-  return { topic: 't', partitions: partitions.map((one) => ({ ...FULL, ...one })), conflicts: [] };
+  return { topic: 't', partitions: partitions.map((one) => ({ ...FULL, ...one })), conflicts: [], lost: [] };
 }
 
 describe('the report on completeness', () => {
@@ -82,8 +82,18 @@ describe('the report on completeness', () => {
   });
 
   it('notices a log that is not the one that was applied', () => {
-    const { complete, sentences } = completenessSentences([topic({ last: 4n, beyondLog: 5n })]);
+    const { complete, sentences } = completenessSentences([topic({ last: 4n, otherLog: 't partition 0 ends at 5' })]);
     expect(complete).toBe(false);
-    expect(sentences[0]).toMatch(/^t partition 0 is applied up to 9, but the log ends at 4/);
+    expect(sentences[0]).toBe('t partition 0 ends at 5: it is another log. See LOG_REPLACED in the runbook.');
+  });
+
+  it('says what the log deleted before it was read, and between which append times that lies', () => {
+    const times = { appendedAfterMs: Date.UTC(2026, 2, 10), appendedBeforeMs: Date.UTC(2026, 2, 11) };
+    const lost = [{ topic: 't', partition: 1, from: 3n, to: 6n, ...times }];
+    expect(completenessLines([{ ...topic({}), lost }]).at(-1)).toBe(
+      'lost: t partition 1 offsets 3 to 5, deleted before they were read; appended from 2026-03-10T00:00:00.000Z to ' +
+        '2026-03-11T00:00:00.000Z',
+    );
+    expect(completenessSentences([{ ...topic({}), lost }]).complete).toBe(true);
   });
 });

@@ -80,6 +80,6 @@ describe('gaps of a batch', () => {
       offsets.map((offset) => record(offset)),
       nextOffset,
     );
-    expect(gapsIn(batch, 5n).map(({ from, to }) => `${from}-${to}`)).toEqual(gaps);
+    expect(gapsIn(batch, { readOffset: 5n, appliedUntilMs: 0 }).map(({ from, to }) => `${from}-${to}`)).toEqual(gaps);
   });
 });

@@ -5,8 +5,10 @@ import type {
   ConsumerHandlers,
   GroupConsumer,
   LogEnds,
+  LogSpans,
   LogRecord,
   Outgoing,
+  PartitionOffsets,
   Producer,
 } from '../../../services/shared/runtime/ports.js';
 
@@ -19,7 +21,7 @@ export interface Appended {
 }
 
 /** A log in memory: partitions of topics, committed offsets of groups, and faults to order. */
-export class MemoryLog implements LogEnds, Producer {
+export class MemoryLog implements LogEnds, LogSpans, Producer {
   readonly #partitions = new Map<string, { records: LogRecord[]; end: bigint; start: bigint }[]>();
   readonly committed = new Map<string, { nextOffset: bigint; metadata: string }>();
   /** Called before a commit, and after it was saved. */
@@ -59,6 +61,18 @@ export class MemoryLog implements LogEnds, Producer {
 
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
     return Promise.resolve(new Map(this.partitionsOf(topic).map((log, partition) => [partition, log.end])));
+  }
+
+  offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    return Promise.resolve(
+      this.partitionsOf(topic).map(({ start, end }, partition) => ({ partition, low: start, high: end })),
+    );
+  }
+
+  firstSince(topic: string, appendedAtMs: number): Promise<ReadonlyMap<number, bigint>> {
+    const first = ({ records, end }: { records: LogRecord[]; end: bigint }): bigint =>
+      records.find((record) => record.appendedAtMs >= appendedAtMs)?.offset ?? end;
+    return Promise.resolve(new Map(this.partitionsOf(topic).map((log, partition) => [partition, first(log)])));
   }
 
   send(topic: string, records: readonly Outgoing[]): Promise<void> {
@@ -125,7 +139,7 @@ export class MemoryConsumer implements GroupConsumer {
     const records = log.records.filter((record) => record.offset >= from).slice(0, this.batchMax);
     const last = records.at(-1);
     const nextOffset = last === undefined ? log.end : last.offset + 1n;
-    const batch: Batch = { topic, partition, records, nextOffset, endOffset: log.end };
+    const batch: Batch = { topic, partition, startOffset: from, records, nextOffset, endOffset: log.end };
     await this.#handlers.batch(batch, new AbortController().signal);
     this.#next.set(key, nextOffset);
     return true;
