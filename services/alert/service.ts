@@ -16,9 +16,10 @@ import { Watch } from './watch.js';
 export const SERVICE = 'alert';
 
 const PAUSE_MIN_MS = 100;
-const PAUSE_MAX_MS = 10_000;
-/** When looking costs much, it has a quarter of the time. */
-const PAUSE_FACTOR = 3;
+const PAUSE_MAX_MS = 1_500;
+/** When looking costs much, it has a third of the time, and more when it costs very much: somebody waits for alerts. */
+const PAUSE_FACTOR = 2;
+const STANDBY_MS = 10_000;
 
 export interface AlertOptions {
   readonly signal: AbortSignal;
@@ -67,7 +68,7 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
         if (watch !== null) log.info('stands by');
         watch = null;
         await publisher.close();
-        await leader.pause(PAUSE_MAX_MS, signal);
+        await leader.pause(STANDBY_MS, signal);
         continue;
       }
       const startedMs = elapsedMs();
