@@ -22,7 +22,7 @@ export function namesIn(copies: readonly PaymentFact[]): Names {
 }
 
 /** The inferences a payment may be for. */
-export interface Linked {
+export interface LinkedRecords {
   /** Without records of which it is known that another counts instead. */
   readonly inferences: readonly LinkedInference[];
   /** Number of records, those that do not count included. */
@@ -34,7 +34,7 @@ export interface Linked {
 }
 
 /** Finds the inferences of each payment among all that were read. */
-export function linkedTo(read: readonly LinkedRecord[]): (payment: Subject<PaymentRecord>) => Linked {
+export function linkedTo(read: readonly LinkedRecord[]): (payment: Subject<PaymentRecord>) => LinkedRecords {
   const byId = groupBy(read, ({ fact }) => fact.record.inference_id);
   const bySession = groupBy(read, ({ fact }) => fact.record.session_id);
   return ({ copies }) => {

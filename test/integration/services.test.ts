@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { AgentRecord } from '../../schemas/types.generated.js';
 import { clickHouseStore } from '../../services/shared/clickhouse/store.js';
-import { inferenceHistory, paymentHistory, proofHistory } from '../../services/shared/core/histories.js';
+import { inferenceHistory, proofHistory } from '../../services/shared/core/histories.js';
+import { paymentHistory } from '../../services/shared/core/payment-history.js';
 import { ReleaseLog } from '../../services/shared/core/release-log.js';
 import {
   inferenceRecord,
@@ -106,12 +107,12 @@ async function expectRowsOfTheCore(): Promise<void> {
       inferences.filter(({ record }) =>
         id === 'allocated' ? ['i1', 'i9'].includes(record.inference_id) : record.session_id === 's1',
       ),
-    ).at(-1);
+    ).newest;
     const [row] = await network.select<{ parts: unknown; unlinked: string }>(
       `SELECT arrayMap(p -> (p.inference_id, toString(p.amount)), parts) AS parts, unlinked
        FROM payments WHERE payment_id = '${id}'`,
     );
-    expect(row?.parts).toEqual(split?.value.parts.map((part) => [part.inferenceId, part.amount.toString()]));
+    expect(row?.parts).toEqual(split.parts.map((part) => [part.inferenceId, part.amount.toString()]));
     expect(row?.unlinked).toBe('0');
   }
 }

@@ -62,6 +62,8 @@ async function readableViews(): Promise<View[]> {
   );
   const values: Readonly<Record<string, readonly string[]>> = {
     known_at: [dateTime(THEN_MS)],
+    from: [dateTime(0)],
+    until: [dateTime(lastMs(STORY))],
     payment_id: ['the whole incident: p-two', 'the whole incident: p-waiting'],
     inference_id: ['the whole incident: r3'],
   };

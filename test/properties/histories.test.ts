@@ -3,15 +3,16 @@ import { attribute } from '../../services/shared/core/attribution.js';
 import {
   inferenceHistory,
   mayChange,
-  paymentHistory,
   proofHistory,
   sweepOf,
   type Revision,
 } from '../../services/shared/core/histories.js';
+import { paymentHistory } from '../../services/shared/core/payment-history.js';
 import { proofOf } from '../../services/shared/core/proof.js';
 import type { InferenceFact } from '../../services/shared/core/record.js';
 import { Trail, type Records } from '../../services/shared/core/trail.js';
 import { check } from './check.js';
+import { revisionsOf } from '../unit/core/payment-revisions.js';
 import { evidenceStory, INFERENCES, moments, PAYMENTS, story, tickMs } from './stories.js';
 
 function everything(records: Records): Trail {
@@ -71,7 +72,7 @@ describe('a history says at every moment what is computed for it then', () => {
       for (const payment of PAYMENTS) {
         const facts = trail.paymentFacts.get(payment) ?? [];
         if (facts.length === 0) continue;
-        const history = paymentHistory(facts, [...trail.inferences.values()]);
+        const history = revisionsOf(paymentHistory(facts, [...trail.inferences.values()]));
         expectProper(history);
         for (const knownAtMs of moments(records)) {
           const then = Trail.of(records, knownAtMs);

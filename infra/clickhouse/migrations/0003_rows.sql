@@ -1,5 +1,6 @@
 -- What is said of subjects: pure functions of facts and release records. The newest value is in plain columns, what was
--- known before in `earlier`; the row that rests on more knowledge wins, by whomever and whenever written.
+-- known before in `earlier`, or follows from `own` and `linked`; the row that rests on more knowledge wins, by whomever and
+-- whenever written.
 
 CREATE TABLE IF NOT EXISTS inference_rows
 (
@@ -66,7 +67,9 @@ CREATE TABLE IF NOT EXISTS payment_rows
   `findings` Array(String) COMMENT 'OVER_ALLOCATED: the allocations sum to more than the amount.',
   `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
-  `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), parts Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256)), unlinked UInt256, waiting Array(String), findings Array(String))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `own` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), findings Array(String), by_session Bool, rest UInt256, links Array(Tuple(is_link Bool, amount Nullable(UInt256))))) COMMENT 'What its own records said, oldest first, each from its known_at on: its links are those of linked that links marks (where by_session: and that are known), and those without an amount share the rest, by cost or equally. Empty when nothing else was ever said than the newest.',
+  `linked` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), cost Nullable(UInt256), since Nullable(DateTime64(3, 'UTC')))) COMMENT 'Every inference that own links to, sorted by id, and since when it is known; null while no record of it is. Empty when own is.',
+  `waits_since` Nullable(DateTime64(3, 'UTC')) COMMENT 'Since when it waits without a break for an inference that it names, or for any of its session; null when it does not.',
   `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
   `facts` UInt32 COMMENT 'Number of facts the row rests on: records of the payment and of linked inferences.',
   `version` UInt64 COMMENT 'The facts, and of each linked record how many copies it was told apart from: more knowledge is greater, and holds.',
@@ -90,7 +93,8 @@ CREATE TABLE IF NOT EXISTS payment_model_rows
   `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
   `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
-  `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, names_model Bool, parts Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `own` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), findings Array(String), by_session Bool, rest UInt256, links Array(Tuple(is_link Bool, amount Nullable(UInt256))))) COMMENT 'What its own records said, oldest first, each from its known_at on: its links are those of linked that links marks (where by_session: and that are known), and those without an amount share the rest, by cost or equally. Empty when nothing else was ever said than the newest.',
+  `linked` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), cost Nullable(UInt256), since Nullable(DateTime64(3, 'UTC')))) COMMENT 'Every inference that own links to, sorted by id, and since when it is known; null while no record of it is. Empty when own is.',
   `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
   `version` UInt64 COMMENT 'That of the row in payment_rows: the greater holds.'
 )
@@ -112,7 +116,8 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS payments_to_models TO payment_model_rows
   `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
   `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.',
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when the newest value is known: the greatest append time among the records it rests on.',
-  `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, names_model Bool, parts Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)))) COMMENT 'What was known before, oldest first, each from its known_at on.',
+  `own` Array(Tuple(known_at DateTime64(3, 'UTC'), asset String, network String, payer String, payee String, state String, amount UInt256, settled_at Nullable(DateTime64(6, 'UTC')), settled_appended_at Nullable(DateTime64(3, 'UTC')), refunded Bool, model_id Nullable(String), session_id Nullable(String), findings Array(String), by_session Bool, rest UInt256, links Array(Tuple(is_link Bool, amount Nullable(UInt256))))) COMMENT 'What its own records said, oldest first, each from its known_at on: its links are those of linked that links marks (where by_session: and that are known), and those without an amount share the rest, by cost or equally. Empty when nothing else was ever said than the newest.',
+  `linked` Array(Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), cost Nullable(UInt256), since Nullable(DateTime64(3, 'UTC')))) COMMENT 'Every inference that own links to, sorted by id, and since when it is known; null while no record of it is. Empty when own is.',
   `void` Bool COMMENT 'True when every record of the payment is a copy that does not count: the views leave it out.',
   `version` UInt64 COMMENT 'That of the row in payment_rows: the greater holds.'
 )
@@ -125,18 +130,7 @@ SELECT
     p -> (p.inference_id, assumeNotNull(p.occurred_at), p.amount),
     arrayFilter(p -> ifNull(p.model_id = model, false), r.parts)
   ) AS parts,
-  r.known_at AS known_at,
-  arrayMap(
-    e -> (
-      e.known_at, e.asset, e.network, e.amount, e.settled_at, e.settled_appended_at, e.refunded,
-      toBool(ifNull(e.model_id = model, false)),
-      arrayMap(
-        p -> (p.inference_id, assumeNotNull(p.occurred_at), p.amount),
-        arrayFilter(p -> ifNull(p.model_id = model, false), e.parts)
-      )
-    ),
-    r.earlier
-  ) AS earlier,
+  r.known_at AS known_at, r.own AS own, r.linked AS linked,
   r.void AS void, r.version AS version
 FROM payment_rows AS r
 COMMENT 'Writes payment_model_rows with every row of payment_rows.';

@@ -334,32 +334,92 @@ AS SELECT `inference_id`, `state`, `path`, `verified_at`, `unverifiable_since`, 
 FROM proofs_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Which proof path verified each inference; one without proof records is not there, as known now.';
 
-CREATE VIEW IF NOT EXISTS payments_as_of AS
-WITH
-  {known_at:DateTime64(3, 'UTC')} AS k,
-  r.known_at <= k AS newest,
-  arrayLastIndex(known -> known <= k, r.earlier.known_at) AS said
+CREATE VIEW IF NOT EXISTS earlier_payments AS
 SELECT
-  r.payment_id,
-  if(newest, r.asset, r.earlier.asset[said]) AS asset,
-  if(newest, r.network, r.earlier.network[said]) AS network,
-  if(newest, r.payer, r.earlier.payer[said]) AS payer,
-  if(newest, r.payee, r.earlier.payee[said]) AS payee,
-  if(newest, r.state, r.earlier.state[said]) AS state,
-  if(newest, r.amount, r.earlier.amount[said]) AS amount,
-  if(newest, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
-  if(newest, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
-  if(newest, r.refunded, r.earlier.refunded[said]) AS refunded,
-  if(newest, r.model_id, r.earlier.model_id[said]) AS model_id,
-  if(newest, r.session_id, r.earlier.session_id[said]) AS session_id,
-  if(newest, r.parts, r.earlier.parts[said]) AS parts,
-  if(newest, r.unlinked, r.earlier.unlinked[said]) AS unlinked,
-  if(newest, r.waiting, r.earlier.waiting[said]) AS waiting,
-  if(newest, r.findings, r.earlier.findings[said]) AS findings,
-  if(newest, r.known_at, r.earlier.known_at[said]) AS known_at,
-  r.models
-FROM payment_rows AS r FINAL
-WHERE NOT r.void AND (newest OR said > 0)
+  payment_id, models, known_at, asset, network, payer, payee, state, amount, settled_at, settled_appended_at,
+  refunded, model_id, session_id, findings,
+  arrayMap(
+    (link, share, place) -> (link.1, link.2, link.3, ifNull(link.5, share + (place <= last_place)))
+      ::Tuple(inference_id String, model_id Nullable(String), occurred_at Nullable(DateTime64(6, 'UTC')), amount UInt256),
+    links, shares, places
+  ) AS parts,
+  if(is_open, toUInt256(0), rest) AS unlinked,
+  arrayMap(link -> link.1, arrayFilter(link -> link.2 IS NULL, links)) AS waiting
+FROM
+(
+  SELECT
+    payment_id, models, known_at, asset, network, payer, payee, state, amount, settled_at, settled_appended_at,
+    refunded, model_id, session_id, findings, rest, links, is_open,
+    -- The largest remainders take what is left over; of equal ones the first, as links are sorted by id.
+    arrayMap(weight -> intDiv(rest * weight, total), weights) AS shares,
+    arrayMap((weight, place) -> (bitNot((rest * weight) % total), place), weights, arrayEnumerate(weights)) AS places,
+    if(is_open, arraySort(places)[toUInt64(rest - arraySum(shares))], (toUInt256(0), 0)) AS last_place
+  FROM
+  (
+    SELECT
+      payment_id, models, known_at, asset, network, payer, payee, state, amount, settled_at, settled_appended_at,
+      refunded, model_id, session_id, findings, rest, links,
+      arrayExists(link -> link.5 IS NULL, links) AS is_open,
+      -- By cost where each that shares has one and not all are 0, else equally.
+      arrayAll(link -> link.5 IS NOT NULL OR link.4 IS NOT NULL, links)
+        AND arrayExists(link -> link.5 IS NULL AND ifNull(link.4 > 0, false), links) AS by_cost,
+      arrayMap(
+        link -> multiIf(link.5 IS NOT NULL, toUInt256(0), by_cost, ifNull(link.4, toUInt256(0)), toUInt256(1)),
+        links
+      ) AS weights,
+      greatest(arraySum(weights), toUInt256(1)) AS total
+    FROM
+    (
+      SELECT
+        payment_id, models, moment AS known_at,
+        arrayLastIndex(known -> known <= moment, own.known_at) AS at,
+        own.asset[at] AS asset, own.network[at] AS network, own.payer[at] AS payer, own.payee[at] AS payee,
+        own.state[at] AS state, own.amount[at] AS amount, own.settled_at[at] AS settled_at,
+        own.settled_appended_at[at] AS settled_appended_at, own.refunded[at] AS refunded,
+        own.model_id[at] AS model_id, own.session_id[at] AS session_id, own.findings[at] AS findings,
+        own.rest[at] AS rest, own.by_session[at] AS by_session,
+        own.links[at] AS marks,
+        arrayMap(
+          (one, mark) -> if(
+            ifNull(one.since <= moment, false),
+            (one.inference_id, one.model_id, one.occurred_at, one.cost, mark.amount),
+            (one.inference_id, NULL, NULL, NULL, mark.amount)
+          ),
+          arrayFilter((one, mark) -> mark.is_link AND (NOT by_session OR ifNull(one.since <= moment, false)), linked, marks),
+          arrayFilter((mark, one) -> mark.is_link AND (NOT by_session OR ifNull(one.since <= moment, false)), marks, linked)
+        ) AS links
+      FROM
+      (
+        SELECT
+          payment_id, models, own, linked,
+          arrayConcat(
+            own.known_at,
+            arrayMap(since -> assumeNotNull(since), arrayFilter(since -> ifNull(since > own.known_at[1], false), linked.since))
+          ) AS moments,
+          arrayMax(arrayFilter(at -> at <= {from:DateTime64(3, 'UTC')}, moments)) AS first_moment,
+          arrayJoin(arrayDistinct(arrayFilter(
+            at -> at < known_at AND at >= first_moment AND at <= {until:DateTime64(3, 'UTC')},
+            moments
+          ))) AS moment
+        FROM payment_rows FINAL
+        WHERE NOT void AND notEmpty(own) AND known_at > {from:DateTime64(3, 'UTC')}
+      )
+    )
+  )
+)
+COMMENT 'What was said of each payment as known at {from}, and at every later moment up to {until}, unless it is the newest: that is in payment_rows.';
+
+CREATE VIEW IF NOT EXISTS payments_as_of AS
+SELECT
+  payment_id, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts,
+  unlinked, waiting, findings, known_at, models
+FROM payment_rows FINAL
+WHERE NOT void AND known_at <= {known_at:DateTime64(3, 'UTC')}
+UNION ALL
+SELECT
+  payment_id, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts,
+  unlinked, waiting, findings, known_at, models
+FROM earlier_payments(from = {known_at:DateTime64(3, 'UTC')}, until = {known_at:DateTime64(3, 'UTC')})
 COMMENT 'What each payment says, and how its amount is split over its inferences, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS payments
@@ -384,7 +444,8 @@ CREATE VIEW IF NOT EXISTS payments
   `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.'
 )
 AS SELECT `payment_id`, `asset`, `network`, `payer`, `payee`, `state`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `model_id`, `session_id`, `parts`, `unlinked`, `waiting`, `findings`, `known_at`, `models`
-FROM payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+FROM payment_rows FINAL
+WHERE NOT void
 COMMENT 'What each payment says, and how its amount is split over its inferences, as known now.';
 
 CREATE VIEW IF NOT EXISTS payment_revisions
@@ -409,13 +470,15 @@ CREATE VIEW IF NOT EXISTS payment_revisions
   `models` Array(String) COMMENT 'Every model that a record of it, or of an inference it may be for, names: what a look-up by model starts from.'
 )
 AS SELECT
-  payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS payer, said.5 AS payee, said.6 AS state, said.7 AS amount, said.8 AS settled_at, said.9 AS settled_appended_at, said.10 AS refunded, said.11 AS model_id, said.12 AS session_id, said.13 AS parts, said.14 AS unlinked, said.15 AS waiting, said.16 AS findings, models
-FROM
-(
-  SELECT payment_id, models, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, payer, payee, CAST(state, 'String'), amount, settled_at, settled_appended_at, refunded, model_id, session_id, parts, unlinked, waiting, findings))) AS said
-  FROM payment_rows FINAL
-  WHERE NOT void
-)
+  payment_id, known_at, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id, session_id,
+  parts, unlinked, waiting, findings, models
+FROM payment_rows FINAL
+WHERE NOT void
+UNION ALL
+SELECT
+  payment_id, known_at, asset, network, payer, payee, state, amount, settled_at, settled_appended_at, refunded, model_id, session_id,
+  parts, unlinked, waiting, findings, models
+FROM earlier_payments(from = toDateTime64(0, 3, 'UTC'), until = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Everything that was ever said of each payment, a row a revision.';
 
 CREATE VIEW IF NOT EXISTS payment_parts_as_of AS
@@ -444,29 +507,97 @@ CREATE VIEW IF NOT EXISTS payment_parts
   `asset` String COMMENT 'The asset paid in.',
   `network` String COMMENT 'The network it settles on, as CAIP-2 chain id.'
 )
-AS SELECT `payment_id`, `state`, `settled_at`, `settled_appended_at`, `refunded`, `inference_id`, `model_id`, `occurred_at`, `amount`, `asset`, `network`
-FROM payment_parts_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+AS SELECT
+  payment_id, state, settled_at, settled_appended_at, refunded, p.inference_id AS inference_id, p.model_id AS model_id,
+  p.occurred_at AS occurred_at, p.amount AS amount, asset, network
+FROM (SELECT payment_id, state, settled_at, settled_appended_at, refunded, asset, network, parts FROM payments)
+ARRAY JOIN parts AS p
 COMMENT 'The parts that payments are split into, as known now.';
 
-CREATE VIEW IF NOT EXISTS model_payments_as_of AS
-WITH
-  {known_at:DateTime64(3, 'UTC')} AS k,
-  r.known_at <= k AS newest,
-  arrayLastIndex(known -> known <= k, r.earlier.known_at) AS said
+CREATE VIEW IF NOT EXISTS earlier_model_payments AS
 SELECT
-  r.model_id, r.payment_id,
-  if(newest, r.asset, r.earlier.asset[said]) AS asset,
-  if(newest, r.network, r.earlier.network[said]) AS network,
-  if(newest, r.amount, r.earlier.amount[said]) AS amount,
-  if(newest, r.settled_at, r.earlier.settled_at[said]) AS settled_at,
-  if(newest, r.settled_appended_at, r.earlier.settled_appended_at[said]) AS settled_appended_at,
-  if(newest, r.refunded, r.earlier.refunded[said]) AS refunded,
-  if(newest, r.names_model, r.earlier.names_model[said]) AS names_model,
-  if(newest, r.parts, r.earlier.parts[said]) AS parts,
-  if(newest, r.known_at, r.earlier.known_at[said]) AS known_at
-FROM payment_model_rows AS r FINAL
-WHERE NOT r.void AND (newest OR said > 0)
-  AND (if(newest, r.names_model, r.earlier.names_model[said]) OR notEmpty(if(newest, r.parts, r.earlier.parts[said])))
+  model_id, payment_id, known_at, asset, network, amount, settled_at, settled_appended_at, refunded,
+  toBool(ifNull(named = model_id, false)) AS names_model,
+  arrayMap(
+    (link, amount) -> (link.1, assumeNotNull(link.3), amount)
+      ::Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256),
+    arrayFilter(link -> ifNull(link.2 = model_id, false), links),
+    arrayFilter(
+      (amount, link) -> ifNull(link.2 = model_id, false),
+      arrayMap((link, share, place) -> ifNull(link.5, share + (place <= last_place)), links, shares, places),
+      links
+    )
+  ) AS parts
+FROM
+(
+  SELECT
+    model_id, payment_id, known_at, asset, network, amount, settled_at, settled_appended_at, refunded, named, rest,
+    links, is_open,
+    -- The largest remainders take what is left over; of equal ones the first, as links are sorted by id.
+    arrayMap(weight -> intDiv(rest * weight, total), weights) AS shares,
+    arrayMap((weight, place) -> (bitNot((rest * weight) % total), place), weights, arrayEnumerate(weights)) AS places,
+    if(is_open, arraySort(places)[toUInt64(rest - arraySum(shares))], (toUInt256(0), 0)) AS last_place
+  FROM
+  (
+    SELECT
+      model_id, payment_id, known_at, asset, network, amount, settled_at, settled_appended_at, refunded, named, rest,
+      links,
+      arrayExists(link -> link.5 IS NULL, links) AS is_open,
+      -- By cost where each that shares has one and not all are 0, else equally.
+      arrayAll(link -> link.5 IS NOT NULL OR link.4 IS NOT NULL, links)
+        AND arrayExists(link -> link.5 IS NULL AND ifNull(link.4 > 0, false), links) AS by_cost,
+      arrayMap(
+        link -> multiIf(link.5 IS NOT NULL, toUInt256(0), by_cost, ifNull(link.4, toUInt256(0)), toUInt256(1)),
+        links
+      ) AS weights,
+      greatest(arraySum(weights), toUInt256(1)) AS total
+    FROM
+    (
+      SELECT
+        model_id, payment_id, moment AS known_at,
+        arrayLastIndex(known -> known <= moment, own.known_at) AS at,
+        own.asset[at] AS asset, own.network[at] AS network, own.amount[at] AS amount,
+        own.settled_at[at] AS settled_at, own.settled_appended_at[at] AS settled_appended_at,
+        own.refunded[at] AS refunded, own.model_id[at] AS named, own.rest[at] AS rest, own.by_session[at] AS by_session,
+        own.links[at] AS marks,
+        arrayMap(
+          (one, mark) -> if(
+            ifNull(one.since <= moment, false),
+            (one.inference_id, one.model_id, one.occurred_at, one.cost, mark.amount),
+            (one.inference_id, NULL, NULL, NULL, mark.amount)
+          ),
+          arrayFilter((one, mark) -> mark.is_link AND (NOT by_session OR ifNull(one.since <= moment, false)), linked, marks),
+          arrayFilter((mark, one) -> mark.is_link AND (NOT by_session OR ifNull(one.since <= moment, false)), marks, linked)
+        ) AS links
+      FROM
+      (
+        SELECT
+          model_id, payment_id, own, linked,
+          arrayConcat(
+            own.known_at,
+            arrayMap(since -> assumeNotNull(since), arrayFilter(since -> ifNull(since > own.known_at[1], false), linked.since))
+          ) AS moments,
+          arrayMax(arrayFilter(at -> at <= {from:DateTime64(3, 'UTC')}, moments)) AS first_moment,
+          arrayJoin(arrayDistinct(arrayFilter(
+            at -> at < known_at AND at >= first_moment AND at <= {until:DateTime64(3, 'UTC')},
+            moments
+          ))) AS moment
+        FROM payment_model_rows FINAL
+        WHERE NOT void AND notEmpty(own) AND known_at > {from:DateTime64(3, 'UTC')}
+      )
+    )
+  )
+)
+COMMENT 'What was said of the payments of each model as known at {from}, and at every later moment up to {until}, unless it is the newest: that is in payment_model_rows.';
+
+CREATE VIEW IF NOT EXISTS model_payments_as_of AS
+SELECT model_id, payment_id, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts, known_at
+FROM payment_model_rows FINAL
+WHERE NOT void AND known_at <= {known_at:DateTime64(3, 'UTC')} AND (names_model OR notEmpty(parts))
+UNION ALL
+SELECT model_id, payment_id, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts, known_at
+FROM earlier_model_payments(from = {known_at:DateTime64(3, 'UTC')}, until = {known_at:DateTime64(3, 'UTC')})
+WHERE names_model OR notEmpty(parts)
 COMMENT 'The payments of each model, with their parts for its inferences, as known at {known_at}.';
 
 CREATE VIEW IF NOT EXISTS model_payments
@@ -484,7 +615,8 @@ CREATE VIEW IF NOT EXISTS model_payments
   `known_at` DateTime64(3, 'UTC') COMMENT 'Since when this is known: the greatest append time among the records it rests on.'
 )
 AS SELECT `model_id`, `payment_id`, `asset`, `network`, `amount`, `settled_at`, `settled_appended_at`, `refunded`, `names_model`, `parts`, `known_at`
-FROM model_payments_as_of(known_at = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
+FROM payment_model_rows FINAL
+WHERE NOT void AND (names_model OR notEmpty(parts))
 COMMENT 'The payments of each model, with their parts for its inferences, as known now.';
 
 CREATE VIEW IF NOT EXISTS model_payment_revisions
@@ -501,14 +633,12 @@ CREATE VIEW IF NOT EXISTS model_payment_revisions
   `names_model` Bool COMMENT 'Whether the payment itself says that it is for the model.',
   `parts` Array(Tuple(inference_id String, occurred_at DateTime64(6, 'UTC'), amount UInt256)) COMMENT 'Its parts for inferences of the model.'
 )
-AS SELECT
-  model_id, payment_id, said.1 AS known_at, said.2 AS asset, said.3 AS network, said.4 AS amount, said.5 AS settled_at, said.6 AS settled_appended_at, said.7 AS refunded, said.8 AS names_model, said.9 AS parts
-FROM
-(
-  SELECT model_id, payment_id, arrayJoin(arrayPushBack(earlier, tuple(known_at, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts))) AS said
-  FROM payment_model_rows FINAL
-  WHERE NOT void
-)
+AS SELECT model_id, payment_id, known_at, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts
+FROM payment_model_rows FINAL
+WHERE NOT void
+UNION ALL
+SELECT model_id, payment_id, known_at, asset, network, amount, settled_at, settled_appended_at, refunded, names_model, parts
+FROM earlier_model_payments(from = toDateTime64(0, 3, 'UTC'), until = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Everything that was ever said of the payments of each model, a row a revision.';
 
 CREATE VIEW IF NOT EXISTS agent_changes_as_of AS

@@ -13,12 +13,8 @@ CREATE VIEW IF NOT EXISTS waiting_payments
 )
 AS SELECT
   payment_id, state, amount, asset, network, waiting AS inference_ids,
-  if(notEmpty(r.parts), NULL, r.session_id) AS session_id,
-  -- Behind the last revision that waited for nothing.
-  arrayPushBack(earlier.known_at, known_at)[1 + arrayLastIndex(
-    (missing, split, session) -> empty(missing) AND (notEmpty(split) OR session IS NULL),
-    earlier.waiting, earlier.parts, earlier.session_id
-  )] AS since
-FROM payment_rows AS r FINAL
-WHERE NOT void AND (notEmpty(r.waiting) OR (empty(r.parts) AND r.session_id IS NOT NULL))
+  if(notEmpty(parts), NULL, session_id) AS session_id,
+  assumeNotNull(waits_since) AS since
+FROM payment_rows FINAL
+WHERE NOT void AND waits_since IS NOT NULL
 COMMENT 'Payments that name an inference, or a session, of which no record is known yet.';

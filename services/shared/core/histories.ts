@@ -1,15 +1,7 @@
 import { attribute, type InferenceVerdict } from './attribution.js';
-import { firstCopies, firstInferences } from './identity.js';
-import {
-  paymentOf,
-  splitPayment,
-  type Inferences,
-  type LinkedInference,
-  type Payment,
-  type PaymentSplit,
-} from './payment.js';
+import { firstCopies } from './identity.js';
 import { proofOf, type ProofVerdict } from './proof.js';
-import type { Fact, InferenceFact, PaymentFact, ProofFact, ReleaseFact } from './record.js';
+import type { Fact, InferenceFact, ProofFact, ReleaseFact } from './record.js';
 import type { ModelLog } from './release-log.js';
 import { MICROS_PER_MS } from './time.js';
 import { effectiveAt } from './timeline.js';
@@ -93,91 +85,15 @@ export function proofHistory(facts: readonly ProofFact[]): Revision<ProofVerdict
   return historyOf(appendTimes(counting), (knownAtMs) => proofOf(knownBy(counting, knownAtMs)));
 }
 
-/**
- * What a payment said and how it was split, at each append time of its own records and of the inferences it names: a
- * revision says also that an inference became known where no amount changed.
- *
- * @param facts every copy of every record of one payment, at least one
- * @param inferences the inferences that any of them names, by id or session; copies of them, too, as long as the first
- *   copy of each is among them
- */
-export function paymentHistory(
-  facts: readonly PaymentFact[],
-  inferences: readonly LinkedInference[],
-): Revision<PaymentSplit>[] {
-  const counting = firstCopies(facts).counting;
-  const first = counting[0]?.position.appendedAtMs ?? Infinity;
-  const named = [...firstInferences(firstCopies(inferences).counting).values()];
-  const times = appendTimes([...counting, ...named]).filter((ms) => ms >= first);
-  const history: Revision<PaymentSplit>[] = [];
-  const known = new KnownInferences(named);
-  let payment: Payment | null = null;
-  let records = 0;
-  for (const knownAtMs of times) {
-    const own = knownBy(counting, knownAtMs);
-    // Mostly it is an inference that became known.
-    if (payment === null || own.length > records) payment = paymentOf(own);
-    records = own.length;
-    known.until(knownAtMs);
-    pushIfNew(history, { knownAtMs, value: splitPayment(payment, known) }, sameSplit);
-  }
-  return history;
-}
-
-/** Inferences as they become known. */
-class KnownInferences implements Inferences {
-  readonly #coming: LinkedInference[];
-  readonly #known = new Map<string, LinkedInference>();
-
-  constructor(inferences: readonly LinkedInference[]) {
-    this.#coming = [...inferences].sort((a, b) => b.position.appendedAtMs - a.position.appendedAtMs);
-  }
-
-  until(knownAtMs: number): void {
-    for (let next = this.#coming.at(-1); next !== undefined; next = this.#coming.at(-1)) {
-      if (next.position.appendedAtMs > knownAtMs) return;
-      this.#known.set(next.record.inference_id, next);
-      this.#coming.pop();
-    }
-  }
-
-  byId(id: string): LinkedInference | undefined {
-    return this.#known.get(id);
-  }
-
-  bySession(session: string): LinkedInference[] {
-    return [...this.#known.values()].filter((fact) => fact.record.session_id === session);
-  }
-}
-
-/** As `sameValue`, much faster: a long session has a revision for each of its inferences. */
-function sameSplit(a: PaymentSplit, b: PaymentSplit): boolean {
-  return (
-    a.parts.length === b.parts.length &&
-    a.unlinked === b.unlinked &&
-    a.parts.every((part, i) => {
-      const other = b.parts[i];
-      return (
-        part.amount === other?.amount &&
-        part.modelId === other.modelId &&
-        part.occurredAt === other.occurredAt &&
-        part.inferenceId === other.inferenceId
-      );
-    }) &&
-    sameValue(a.findings, b.findings) &&
-    (a.payment === b.payment || sameValue(a.payment, b.payment))
-  );
-}
-
 function historyOf<V>(times: readonly number[], value: (knownAtMs: number) => V): Revision<V>[] {
   const history: Revision<V>[] = [];
   for (const knownAtMs of times) pushIfNew(history, { knownAtMs, value: value(knownAtMs) });
   return history;
 }
 
-function pushIfNew<V>(history: Revision<V>[], revision: Revision<V>, same: (a: V, b: V) => boolean = sameValue): void {
+function pushIfNew<V>(history: Revision<V>[], revision: Revision<V>): void {
   const last = history.at(-1);
-  if (last === undefined || !same(last.value, revision.value)) history.push(revision);
+  if (last === undefined || !sameValue(last.value, revision.value)) history.push(revision);
 }
 
 function sameValue(a: unknown, b: unknown): boolean {

@@ -110,19 +110,42 @@ export function linksOf(payment: Payment, inferences: Inferences): readonly Allo
     .sort((a, b) => compareUtf8(a.inferenceId, b.inferenceId));
 }
 
+/** What the links of a payment are given, whatever is known of their inferences. */
+export interface Given {
+  /** Without an amount: a share of the rest. */
+  readonly links: readonly Allocation[];
+  readonly rest: bigint;
+  readonly findings: readonly string[];
+}
+
+/** Allocations are used as given, or are the weights where they sum to more than the amount. */
+export function givenTo(links: readonly Allocation[], amount: bigint): Given {
+  const given = links.reduce((sum, link) => sum + (link.amount ?? 0n), 0n);
+  if (given <= amount) return { links, rest: amount - given, findings: [] };
+  const weights = links.map((link) => ({ id: link.inferenceId, weight: link.amount ?? 0n }));
+  const shared = splitByWeight(amount, weights);
+  return {
+    links: links.map(({ inferenceId }) => ({ inferenceId, amount: shared.get(inferenceId) ?? 0n })),
+    rest: 0n,
+    findings: ['OVER_ALLOCATED'],
+  };
+}
+
 /** Splits the amount over the links; the parts and `unlinked` sum to it exactly. */
 export function splitPayment(payment: Payment, inferences: Inferences): PaymentSplit {
-  const links = linksOf(payment, inferences);
-  const given = links.reduce((sum, link) => sum + (link.amount ?? 0n), 0n);
-  if (given > payment.amount) {
-    const weights = links.map((link) => ({ id: link.inferenceId, weight: link.amount ?? 0n }));
-    const shared = splitByWeight(payment.amount, weights);
-    return result(payment, links, { inferences, shared, findings: ['OVER_ALLOCATED'] });
-  }
+  const { links, rest, findings } = givenTo(linksOf(payment, inferences), payment.amount);
   const open = links.filter((link) => link.amount === null).map((link) => link.inferenceId);
-  const shared =
-    open.length === 0 ? new Map<string, bigint>() : splitByWeight(payment.amount - given, costs(open, inferences));
-  return result(payment, links, { inferences, shared, findings: [] });
+  const shared = open.length === 0 ? new Map<string, bigint>() : splitByWeight(rest, costs(open, inferences));
+  const parts = links.map(({ inferenceId, amount }): PaymentPart => {
+    const known = inferences.byId(inferenceId)?.record;
+    return {
+      inferenceId,
+      modelId: known?.model_id ?? null,
+      occurredAt: known?.occurred_at ?? null,
+      amount: amount ?? shared.get(inferenceId) ?? 0n,
+    };
+  });
+  return { payment, parts, unlinked: open.length === 0 ? rest : 0n, findings };
 }
 
 /** Weights by cost when every link to be weighed has one; else equal. */
@@ -130,22 +153,4 @@ function costs(inferenceIds: readonly string[], inferences: Inferences): Share[]
   const known = inferenceIds.map((id) => ({ id, cost: inferences.byId(id)?.record.cost ?? null }));
   const weighed = known.every(({ cost }) => cost !== null);
   return known.map(({ id, cost }) => ({ id, weight: weighed && cost !== null ? BigInt(cost) : 1n }));
-}
-
-function result(
-  payment: Payment,
-  links: readonly Allocation[],
-  split: { inferences: Inferences; shared: ReadonlyMap<string, bigint>; findings: readonly string[] },
-): PaymentSplit {
-  const parts = links.map(({ inferenceId, amount }): PaymentPart => {
-    const known = split.inferences.byId(inferenceId)?.record;
-    return {
-      inferenceId,
-      modelId: known?.model_id ?? null,
-      occurredAt: known?.occurred_at ?? null,
-      amount: split.shared.get(inferenceId) ?? amount ?? 0n,
-    };
-  });
-  const unlinked = payment.amount - parts.reduce((sum, part) => sum + part.amount, 0n);
-  return { payment, parts, unlinked, findings: split.findings };
 }

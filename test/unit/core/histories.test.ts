@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import {
-  inferenceHistory,
-  mayChange,
-  paymentHistory,
-  proofHistory,
-  sweepOf,
-} from '../../../services/shared/core/histories.js';
+import { inferenceHistory, mayChange, proofHistory, sweepOf } from '../../../services/shared/core/histories.js';
 import { attribute } from '../../../services/shared/core/attribution.js';
 import { ReleaseLog } from '../../../services/shared/core/release-log.js';
-import { fact, facts, flag, micros, rollback, traffic, viewOf, type Line } from './story.js';
+import { fact, facts, flag, rollback, traffic, viewOf, type Line } from './story.js';
 
 function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 16);
@@ -170,62 +164,5 @@ describe('the history of proofs', () => {
       '10:40 verified',
     ]);
     expect(proofHistory([])).toEqual([]);
-  });
-});
-
-describe('the history of a payment', () => {
-  const payment: Line = {
-    at: '10:00',
-    payment_id: 'p',
-    amount: 9,
-    allocations: [{ inference_id: 'a' }, { inference_id: 'b' }],
-  };
-  const parts = (payments: Line[], inferences: Line[]): string[] =>
-    paymentHistory(facts('payments', payments), facts('inferences', inferences)).map(
-      ({ knownAtMs, value }) => `${clock(knownAtMs)} ${value.parts.map(({ amount }) => String(amount)).join('+')}`,
-    );
-
-  it('has a revision when an inference it names becomes known, however late', () => {
-    const inferences = [
-      { at: '09:00', inference_id: 'a', cost: '1' },
-      { at: '09:00', arrives: '12:00', inference_id: 'b', cost: '2' },
-    ];
-    expect(parts([payment], inferences)).toEqual(['10:00 5+4', '12:00 3+6']);
-  });
-
-  it('has a revision when one becomes known, also where it changes no amount', () => {
-    const named: Line[] = [{ at: '09:00', arrives: '12:00', inference_id: 'a', model_id: 'm' }];
-    const history = paymentHistory(facts('payments', [payment]), facts('inferences', named));
-    expect(history.map(({ knownAtMs, value }) => [clock(knownAtMs), value.parts[0]])).toEqual([
-      ['10:00', { inferenceId: 'a', modelId: null, occurredAt: null, amount: 5n }],
-      ['12:00', { inferenceId: 'a', modelId: 'm', occurredAt: micros('09:00'), amount: 5n }],
-    ]);
-  });
-
-  it('has a revision when its latest record names another payer', () => {
-    const later = { ...payment, at: '11:00', payer: '0x01' };
-    const history = paymentHistory(facts('payments', [payment, later]), []);
-    expect(history.map(({ knownAtMs, value }) => `${clock(knownAtMs)} ${value.payment.payer}`)).toEqual([
-      '10:00 0x00',
-      '11:00 0x01',
-    ]);
-  });
-
-  it('goes by the copy of an inference that counts', () => {
-    const inferences = [
-      { at: '09:00', inference_id: 'a', cost: '1' },
-      { at: '09:00', inference_id: 'b', cost: '2' },
-      { at: '09:00', arrives: '11:00', inference_id: 'b', cost: '8' },
-    ];
-    expect(parts([payment], inferences)).toEqual(['10:00 3+6']);
-    expect(parts([payment], [...inferences].reverse())).toEqual(['10:00 3+6']);
-  });
-
-  it('begins with the first record, whatever else was known before', () => {
-    const authorised = { ...payment, at: '11:00', state: 'AUTHORISED', amount: 4 };
-    expect(parts([{ ...payment, arrives: '12:00' }, authorised], [{ at: '09:00', inference_id: 'a' }])).toEqual([
-      '11:00 2+2',
-      '12:00 5+4',
-    ]);
   });
 });

@@ -33,21 +33,41 @@ describe('the row of a payment', () => {
         { inference_id: 'b', model_id: null, occurred_at: null, amount: '4' },
       ],
       waiting: ['b'],
-      earlier: [],
+      waits_since: ms('10:00'),
+      own: [],
+      linked: [],
       known_at: ms('10:00'),
     });
   });
 
-  it('keeps what was waited for before an inference came', () => {
-    const row = rowOf([paid], [{ line: { ...a, arrives: '11:00' } }]);
-    expect(row).toMatchObject({ known_at: ms('11:00'), waiting: ['b'] });
-    expect(row['earlier']).toMatchObject([{ known_at: ms('10:00'), waiting: ['a', 'b'] }]);
+  it('keeps since when an inference is known, and what there is to share', () => {
+    const row = rowOf([paid], [{ line: { ...a, arrives: '11:00', cost: '7' } }]);
+    const open = { is_link: true, amount: null };
+    expect(row).toMatchObject({ known_at: ms('11:00'), waiting: ['b'], waits_since: ms('10:00') });
+    expect(row['own']).toMatchObject([{ known_at: ms('10:00'), rest: '9', by_session: false, links: [open, open] }]);
+    expect(row['linked']).toEqual([
+      { inference_id: 'a', model_id: 'm', occurred_at: micros('09:00'), cost: '7', since: ms('11:00') },
+      { inference_id: 'b', model_id: null, occurred_at: null, cost: null, since: null },
+    ]);
+  });
+
+  it('keeps what allocations gave, as they count', () => {
+    const given = (amount: string): Line => ({ ...paid, allocations: [{ inference_id: 'a', amount }] });
+    const later = { ...paid, at: '11:00', allocations: [{ inference_id: 'b' }] };
+    const row = rowOf([
+      { ...given('12'), state: 'AUTHORISED' },
+      { ...later, state: 'AUTHORISED' },
+    ]);
+    expect(row['own']).toMatchObject([
+      { findings: ['OVER_ALLOCATED'], rest: '0', links: [{ amount: '9' }, { is_link: false }] },
+      { findings: [], rest: '9', links: [{ is_link: false }, { is_link: true, amount: null }] },
+    ]);
   });
 
   it('keeps who paid whom, each as its latest record had it then', () => {
     const row = rowOf([paid, { ...paid, at: '11:00', state: 'REFUNDED', payer: '0x01', network: 'other' }]);
     expect(row).toMatchObject({ payer: '0x01', network: 'other', state: 'REFUNDED' });
-    expect(row['earlier']).toMatchObject([{ payer: '0x00', network: 'n', state: 'SETTLED' }]);
+    expect(row['own']).toMatchObject([{ payer: '0x00', network: 'n', state: 'SETTLED' }, { payer: '0x01' }]);
   });
 
   it('is for an inference by its session, when it names none', () => {

@@ -2,9 +2,9 @@ import fc, { type Scheduler } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { payment } from '../../../services/payment/definition.js';
+import { linkedTo } from '../../../services/payment/linked.js';
+import { toRow } from '../../../services/payment/to-row.js';
 import { tellApart } from '../../../services/shared/core/copies.js';
-import { groupBy } from '../../../services/shared/core/group.js';
-import { paymentHistory } from '../../../services/shared/core/histories.js';
 import { firstCopies, firstInferences } from '../../../services/shared/core/identity.js';
 import type { InferenceFact, PaymentFact } from '../../../services/shared/core/record.js';
 import { BacktrailError } from '../../../services/shared/errors.js';
@@ -15,6 +15,7 @@ import { Partitions, takenOver } from '../../../services/shared/runtime/partitio
 import { Progress } from '../../../services/shared/runtime/progress.js';
 import { retrying } from '../../../services/shared/runtime/retry.js';
 import type { Store } from '../../../services/shared/runtime/store.js';
+import { subjectsOf } from '../../../services/shared/runtime/subjects.js';
 import { memoryCopies } from './memory-copies.fixture.js';
 import { MemoryStore } from './memory-store.fixture.js';
 import { START_MS } from './network.fixture.js';
@@ -295,43 +296,26 @@ async function play(told: Story, scheduler: Scheduler) {
   return { memory, linkedUntilMs: PARTITIONS.map((partition) => second.linker.untilMs(partition)) };
 }
 
+/** The row that somebody writes who sees everything. */
 function expected({ inferences, payments }: Story): object {
-  const counting = groupBy(firstCopies(payments).counting, ({ record }) => record.payment_id);
-  const first = [...firstInferences(firstCopies(inferences).counting).values()];
-  return Object.fromEntries(
-    [...counting].map(([id, own]) => {
-      const names = new Set<string | null>(own.flatMap(({ record }) => record.allocations.map((a) => a.inference_id)));
-      const sessions = new Set(own.map(({ record }) => record.session_id).filter((session) => session !== null));
-      const named = first.filter(
-        ({ record }) => names.has(record.inference_id) || sessions.has(record.session_id ?? ''),
-      );
-      return [
-        id,
-        paymentHistory(own, named).map(({ knownAtMs, value }) => [
-          knownAtMs,
-          value.payment.state,
-          value.parts.map((part) => [part.inferenceId, part.modelId, part.amount.toString()]),
-          value.parts.filter((part) => part.modelId === null).map((part) => part.inferenceId),
-        ]),
-      ];
-    }),
-  );
+  const first = new Set(firstInferences(firstCopies(inferences).counting).values());
+  const find = linkedTo(inferences.map((fact) => ({ fact, counts: first.has(fact), copies: 0 })));
+  const rows = subjectsOf(payments, ({ payment_id: id }) => id).map((subject) => toRow(subject, find(subject)));
+  return contentOf(rows.filter((row) => !('void' in row)));
 }
 
 function written(memory: MemoryStore): object {
-  type Columns = Readonly<Record<string, unknown>>;
-  const rows = memory
-    .rows('payment_rows')
-    .map((row): [string, unknown] => [
-      String(row['payment_id']),
-      [...(row['earlier'] as Columns[]), row].map((revision) => [
-        revision['known_at'],
-        revision['state'],
-        (revision['parts'] as Columns[]).map((part) => [part['inference_id'], part['model_id'], part['amount']]),
-        revision['waiting'],
-      ]),
-    ]);
-  return Object.fromEntries(rows);
+  return contentOf(memory.rows('payment_rows'));
+}
+
+/** What rows say; not how much it rests on. */
+function contentOf(rows: readonly object[]): object {
+  return Object.fromEntries(
+    rows.map((row) => {
+      const content = Object.entries(row).filter(([name]) => name !== 'facts' && name !== 'version');
+      return [(row as { payment_id: string }).payment_id, Object.fromEntries(content)];
+    }),
+  );
 }
 
 describe('links', () => {
