@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { TOPIC_STREAMS, topicName, TOPICS, type TopicRecord, type TopicStream } from '../../schemas/topics.js';
-import { asker } from '../shared/clickhouse/ask/ask.js';
+import { asker, greatestAppendTime } from '../shared/clickhouse/ask/ask.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import type { Config } from '../shared/config.js';
 import type { Stream } from '../shared/core/record.js';
@@ -144,9 +144,12 @@ async function tell(scenario: Scenario, index: number, stage: Stage): Promise<Ou
   }
 }
 
-function ask(scenario: Scenario, database: ClickHouse, signal: AbortSignal): Promise<Outcome> {
+async function ask(scenario: Scenario, database: ClickHouse, signal: AbortSignal): Promise<Outcome> {
   if (signal.aborted) throw new Error('interrupted');
-  return runScenario(scenario, asker(database));
+  // Known before all else: questions without a K are then asked together with those that have one.
+  const knownAtMs = await greatestAppendTime(database);
+  const answer = asker(database);
+  return runScenario(scenario, (question) => answer({ ...question, known: question.known ?? knownAtMs }));
 }
 
 /** Sends the records, those of each topic in their order. */
