@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../shared/package-root.js';
+import { registerAlerts } from './alerts.js';
 import { registerAsk } from './ask.js';
 import { registerCompleteness } from './completeness.js';
 import type { CliContext } from './context.js';
@@ -48,6 +49,7 @@ export function buildProgram(context: CliContext): Command {
     .addHelpText('after', EXAMPLES);
   registerDemo(program, context);
   registerAsk(program, context);
+  registerAlerts(program, context);
   registerImport(program, context);
   registerCompleteness(program, context);
   registerDlq(program, context);
@@ -67,6 +69,7 @@ Examples:
   $ backtrail import trail.jsonl            your own records into the topics
   $ backtrail ask incidents                 what is wrong, all models
   $ backtrail ask served 0x5c1e...          which release really served this request
+  $ backtrail alerts --follow               what fires, as it comes
 
 Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 findings or mismatch, 130 interrupted.
 Data goes to stdout, everything else to stderr. --json gives every command's data as JSON.`;

@@ -54,6 +54,9 @@ describe('the command line', () => {
       'demo',
       'import',
       'completeness',
+      'alerts show',
+      'alerts ack',
+      'alerts silence',
     ]) {
       expect(names).toContain(name);
     }
@@ -84,6 +87,12 @@ describe('the command line', () => {
     [['import'], /missing required argument 'files'/],
     [['import', '/nonexistent/trail.jsonl'], /trail\.jsonl: no such file/],
     [['service', 'shipping'], /'shipping' is invalid.*Allowed choices are release, inference/],
+    [['alerts', '--state', 'burning'], /'burning' is invalid.*Allowed choices are firing, resolved/],
+    [['alerts', '--known', 'noon'], /--known is not an ISO-8601 time/],
+    [['alerts', '--follow', '--known', '2026-03-10'], /--follow and --known exclude each other/],
+    [['alerts', 'ack', 'abc'], /required option '--why <text>' not specified/],
+    [['alerts', 'ack', 'abc', '--why', ' '], /--why is empty/],
+    [['alerts', 'silence', '--model', 'm', '--for', 'ever', '--why', 'x'], /--for is not a duration .*: ever/],
     [['scenario', 'run', '/nonexistent/story.yaml'], /story\.yaml: no such file/],
   ])('%j is bad input, said in one line', async (args, message) => {
     const result = await exitOf(args);
