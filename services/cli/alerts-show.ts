@@ -1,6 +1,5 @@
 import { readAcks, readAlertHistory, readAlertLines, readHandlings } from '../shared/clickhouse/alert-handling.js';
 import { connectClickHouse } from '../shared/clickhouse/client.js';
-import type { Answer } from '../shared/core/question.js';
 import { isoFromMs } from '../shared/core/time.js';
 import { alertIds } from './alerts-ids.js';
 import { alertJson } from './alerts-list.js';
