@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { CliContext } from '../../../services/cli/context.js';
@@ -6,6 +9,7 @@ import { painter } from '../../../services/cli/paint.js';
 import { buildProgram, runProgram } from '../../../services/cli/program.js';
 import { progressLine } from '../../../services/cli/progress.js';
 import { printable, tableLines } from '../../../services/cli/table.js';
+import { certificateAuthority, identityFrom } from '../../certificates.js';
 
 function terminal(env: Record<string, string> = {}) {
   const written = { out: '', err: '', ended: EXIT.ok as number };
@@ -125,6 +129,35 @@ describe('the command line', () => {
     expect(code).toBe(EXIT.ok);
     expect(out).not.toContain('secret');
     expect(JSON.parse(out)).toMatchObject({ ok: true, config: { kafka: { brokers: ['a:1', 'b:2'] } } });
+  });
+
+  it('shows whom it trusts and who it is, and not the key', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'backtrail-check-'));
+    try {
+      const authority = certificateAuthority('our authority');
+      const { cert, key } = identityFrom(authority, 'our service');
+      for (const [name, text] of Object.entries({ ca: authority.cert, cert, key }))
+        writeFileSync(join(folder, name), text);
+      const { code, out } = await exitOf(['config', 'check', '--json'], {
+        KAFKA_BROKERS: 'a:1',
+        SCHEMA_REGISTRY_URL: 'http://registry/',
+        CLICKHOUSE_URL: 'http://clickhouse:8123',
+        KAFKA_SSL: 'true',
+        KAFKA_SSL_CA_FILE: join(folder, 'ca'),
+        KAFKA_SSL_CERT_FILE: join(folder, 'cert'),
+        KAFKA_SSL_KEY_FILE: join(folder, 'key'),
+      });
+      expect(code).toBe(EXIT.ok);
+      const { config } = JSON.parse(out) as { config: { kafka: { ssl: object } } };
+      expect(config.kafka.ssl).toEqual({
+        ca: 'CN=our authority until Dec 31 23:59:59 9999 GMT',
+        cert: 'CN=our service until Dec 31 23:59:59 9999 GMT',
+        key: '***',
+        passphrase: null,
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
