@@ -9,9 +9,12 @@ import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
 import { retrying, type RetryOptions } from '../shared/runtime/retry.js';
 import { kafkaSettings } from '../shared/runtime/service.js';
+import { runDelivery } from './deliver.js';
 import { Leader } from './leader.js';
 import { Publisher } from './publisher.js';
+import { readReceivers } from './receivers.js';
 import { Watch } from './watch.js';
+import { WhileLeading } from './while-leading.js';
 
 export const SERVICE = 'alert';
 
@@ -29,6 +32,7 @@ export interface AlertOptions {
 /** Finds, writes and sends alerts until the signal aborts. Throws BacktrailError for what stops it. */
 export async function runAlert(config: Config, { signal, log }: AlertOptions): Promise<void> {
   const metrics = createMetrics(SERVICE);
+  const receivers = readReceivers(config.alertReceiversFile);
   const settings = kafkaSettings(config, log);
   const database = connectClickHouse(config.clickhouse);
   const { topicPrefix } = config.kafka;
@@ -52,6 +56,9 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
       if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
     },
   };
+  const delivery = new WhileLeading((ending) =>
+    runDelivery({ database, receivers, retry, metrics, log, signal: AbortSignal.any([signal, ending]) }),
+  );
   const health = await serveHealth(
     { host: config.host, port: config.port },
     { failure: () => null, notReady: () => trouble },
@@ -68,9 +75,11 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
         if (watch !== null) log.info('stands by');
         watch = null;
         await publisher.close();
+        await delivery.stop();
         await leader.pause(STANDBY_MS, signal);
         continue;
       }
+      delivery.go();
       const startedMs = elapsedMs();
       // What was found before somebody else led, and after, is found again.
       watch ??= new Watch(database);
@@ -81,6 +90,7 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    await delivery.stop();
     await publisher.close().catch(() => undefined);
     await leader.stop().catch(() => undefined);
     await health.close();
