@@ -13,7 +13,7 @@ import { readLost, type Lost } from '../shared/clickhouse/gap-bounds.js';
 import { READERS, readLeftAt } from '../shared/clickhouse/progress-rows.js';
 import type { Stream } from '../shared/core/record.js';
 import { createAdmin, type LogAdmin } from '../shared/kafka/admin.js';
-import { otherLog } from '../shared/runtime/log-check.js';
+import { otherLogFromStart } from '../shared/runtime/log-check.js';
 import type { PartitionOffsets } from '../shared/runtime/ports.js';
 import type { CompletenessOptions } from './completeness.js';
 import { completenessJson, completenessLines, completenessSentences } from './completeness-lines.js';
@@ -96,7 +96,7 @@ async function reportOn(
       ...account,
       missing,
       missingRanges: ranges,
-      otherLog: await otherLog(
+      otherLog: await otherLogFromStart(
         [{ partition, nextOffset, settled: { offset: nextOffset, untilMs: left.get(partition)?.appliedUntilMs ?? 0 } }],
         { stream, topic, log: admin, held },
       ),

@@ -21,7 +21,7 @@ class LateRegistry {
   known = false;
 
   async start(): Promise<string> {
-    const registryUrl = serverEnv()['SCHEMA_REGISTRY_URL'] ?? '';
+    const { SCHEMA_REGISTRY_URL: registryUrl } = serverEnv();
     this.#server = createServer((request, response) => {
       void (async () => {
         const chunks = await request.toArray();

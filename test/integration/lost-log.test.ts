@@ -135,7 +135,7 @@ describe('a topic that was made anew', () => {
     expect(report.replaced).toMatchObject([{ partition: 0 }]);
   });
 
-  it('while a service reads it, ends the service', async () => {
+  it('while a service reads it, ends the service, however far it came meanwhile', async () => {
     const [service] = await network.start('inferences');
     const ended = service?.ended.catch((error: unknown) => error);
     await network.sendRaw('inferences', some(0, 5));

@@ -225,7 +225,8 @@ export class Instance<S extends Stream> {
     await this.#lane.run(() =>
       retrying(async () => {
         const left = await store.leftAt(service, topics.input);
-        await this.#logCheck.check(assigned.map((one) => appliedBefore(one, left.get(one.partition))));
+        const applied = assigned.map((one) => appliedBefore(one, left.get(one.partition)));
+        await this.#logCheck.check(applied);
         const releaseOffset = this.#releases.nextOffset;
         const states = assigned.map((one) => takenOver(one, { left: left.get(one.partition), releaseOffset }));
         await this.#linker?.taken(

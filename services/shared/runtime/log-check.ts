@@ -10,8 +10,13 @@ export interface Applied {
   readonly partition: number;
   /** Everything below was read once: no log of the same records ends before. */
   readonly nextOffset: bigint;
-  /** Everything below is durable, and was appended at `untilMs` or before. */
-  readonly settled: { readonly offset: bigint; readonly untilMs: number };
+  readonly settled: Mark;
+}
+
+/** Everything below the offset is durable, and was appended at `untilMs` or before. What held once holds for ever. */
+interface Mark {
+  readonly offset: bigint;
+  readonly untilMs: number;
 }
 
 export interface LogCheckParts {
@@ -40,7 +45,8 @@ export async function otherLog(applied: readonly Applied[], parts: LogCheckParts
   const { topic, log } = parts;
   const some = applied.filter(({ nextOffset }) => nextOffset > 0n);
   if (some.length === 0) return null;
-  const ends = new Map((await log.offsets(topic)).map(({ partition, high }) => [partition, high]));
+  const spans = await log.offsets(topic);
+  const ends = new Map(spans.map(({ partition, high }) => [partition, high]));
   for (const { partition, nextOffset } of some) {
     const end = ends.get(partition);
     if (end === undefined) return `${topic} has no partition ${partition} any more`;
@@ -53,6 +59,26 @@ export async function otherLog(applied: readonly Applied[], parts: LogCheckParts
     if (sentence !== null) return sentence;
   }
   return null;
+}
+
+/**
+ * The same, and the first record that the log still has is the one we have there: a service that did not notice at once has
+ * applied some of another log, and what it settled last says nothing any more.
+ */
+export async function otherLogFromStart(applied: readonly Applied[], parts: LogCheckParts): Promise<string | null> {
+  const sentence = await otherLog(applied, parts);
+  if (sentence !== null) return sentence;
+  const lows = new Map((await parts.log.offsets(parts.topic)).map(({ partition, low }) => [partition, low]));
+  const first = applied.flatMap(({ partition, settled }) => {
+    const from = lows.get(partition);
+    return from === undefined || from >= settled.offset ? [] : [{ partition, from, to: from + 1n }];
+  });
+  if (first.length === 0) return null;
+  const held = await parts.held.appendedUntil(parts.stream, parts.topic, first);
+  const marks = first.map(({ partition, to }): Applied => {
+    return { partition, nextOffset: to, settled: { offset: to, untilMs: held.get(partition) ?? 0 } };
+  });
+  return otherLog(marks, parts);
 }
 
 async function overwritten({ partition, settled }: Applied, parts: LogCheckParts): Promise<string | null> {
@@ -73,15 +99,27 @@ async function overwritten({ partition, settled }: Applied, parts: LogCheckParts
 export class LogCheck {
   /** Where partitions stood whose next record the log did not have any more. */
   #stalled = new Map<number, bigint>();
+  /** What was settled when it was last asked: newer than that may be of another log already. */
+  readonly #marks = new Map<number, Mark>();
 
   constructor(private readonly parts: LogCheckParts) {}
 
   /** Throws LOG_REPLACED when it is another log, also when asked twice. */
   async check(applied: readonly Applied[]): Promise<void> {
-    if ((await otherLog(applied, this.parts)) === null) return;
-    await sleep(LOOK_AGAIN_MS);
-    const sentence = await otherLog(applied, this.parts);
-    if (sentence !== null) throw new BacktrailError('LOG_REPLACED', sentence);
+    const marked = applied.flatMap((one) => {
+      const settled = this.#marks.get(one.partition);
+      return settled === undefined ? [] : [{ ...one, settled }];
+    });
+    // Of a partition that nothing is remembered of, the tables are asked: rarely, because that is a look through all of one.
+    const fresh = applied.filter(({ partition }) => !this.#marks.has(partition));
+    const look = async (): Promise<string | null> =>
+      (await otherLog([...marked, ...applied], this.parts)) ?? (await otherLogFromStart(fresh, this.parts));
+    if ((await look()) !== null) {
+      await sleep(LOOK_AGAIN_MS);
+      const sentence = await look();
+      if (sentence !== null) throw new BacktrailError('LOG_REPLACED', sentence);
+    }
+    for (const { partition, settled } of applied) if (settled.untilMs > 0) this.#marks.set(partition, settled);
   }
 
   /**
