@@ -6,6 +6,7 @@ import { connectClickHouse, type ClickHouse } from '../../services/shared/clickh
 import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, type Config } from '../../services/shared/config.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { insertAlert } from './alert-tables.fixture.js';
 import { readBytes, readRows } from './http-reader.fixture.js';
 import { serverEnv } from './servers.fixture.js';
 import { readStory } from './story-tables.fixture.js';
@@ -46,6 +47,7 @@ beforeAll(async () => {
   await migrate(config.clickhouse);
   database = connectClickHouse(config.clickhouse);
   await applyStory(config, database, STORY, [THEN_MS, lastMs(STORY)]);
+  await insertAlert(database, THEN_MS - 1);
   await database.insert('gap_rows', [{ topic: 't', partition: 0, from_offset: '5', to_offset: '7' }]);
   views = await readableViews();
 });
