@@ -1,4 +1,4 @@
-import { touchedSince, type Touched } from '../alert/feed.js';
+import { PAGE_ROWS, touchedSince, type Touched } from '../alert/feed.js';
 import { currentState, isSame } from '../alert/needed.js';
 import { readAlerts, type AlertRow } from '../alert/rows.js';
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
@@ -73,7 +73,8 @@ class Follower {
       for (const row of unseen) this.#seen.set(keyOf(row), row.writtenAtMs);
       said.push(...(await this.#saidOf(unseen.filter((row) => this.#isMeant(row)))));
       const last = page.rows.at(-1);
-      if (last === undefined) {
+      // While rows keep coming there is always one more: those are for the next time.
+      if (last === undefined || page.rows.length < PAGE_ROWS) {
         this.#advance(page.atMs - OVERLAP_MS);
         return said.sort((a, b) => a.state.atMs - b.state.atMs);
       }
