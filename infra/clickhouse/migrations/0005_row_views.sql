@@ -481,6 +481,30 @@ SELECT
 FROM earlier_payments(from = toDateTime64(0, 3, 'UTC'), until = toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC'))
 COMMENT 'Everything that was ever said of each payment, a row a revision.';
 
+CREATE VIEW IF NOT EXISTS payment_links
+(
+  `payment_id` String COMMENT 'The payment.',
+  `inference_id` String COMMENT 'An inference that it has a part for, or may have had one for.',
+  `model_id` String COMMENT 'The model of the inference.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time of the inference. UTC.'
+)
+AS SELECT payment_id, link.1 AS inference_id, link.2 AS model_id, link.3 AS occurred_at
+FROM
+(
+  SELECT
+    payment_id,
+    arrayJoin(arrayDistinct(arrayMap(
+      one -> (one.1, assumeNotNull(one.2), assumeNotNull(one.3)),
+      arrayFilter(one -> one.2 IS NOT NULL AND one.3 IS NOT NULL, arrayConcat(
+        arrayMap(p -> (p.inference_id, p.model_id, p.occurred_at), parts),
+        arrayMap(l -> (l.inference_id, l.model_id, l.occurred_at), linked)
+      ))
+    ))) AS link
+  FROM payment_rows FINAL
+  WHERE NOT void
+)
+COMMENT 'Every inference that a record of a payment names, or its session, as soon as a record of it is known: what any split of it can rest on.';
+
 CREATE VIEW IF NOT EXISTS payment_parts_as_of AS
 SELECT
   payment_id, state, settled_at, settled_appended_at, refunded, p.inference_id AS inference_id, p.model_id AS model_id,
@@ -618,6 +642,32 @@ AS SELECT `model_id`, `payment_id`, `asset`, `network`, `amount`, `settled_at`, 
 FROM payment_model_rows FINAL
 WHERE NOT void AND (names_model OR notEmpty(parts))
 COMMENT 'The payments of each model, with their parts for its inferences, as known now.';
+
+CREATE VIEW IF NOT EXISTS model_payment_links
+(
+  `model_id` LowCardinality(String) COMMENT 'The model.',
+  `payment_id` String COMMENT 'The payment.',
+  `ever_settled` Bool COMMENT 'Whether it is or ever was known to be settled.',
+  `inference_id` String COMMENT 'An inference of the model that it has a part for, or may have had one for.',
+  `occurred_at` DateTime64(6, 'UTC') COMMENT 'Event time of the inference. UTC.'
+)
+AS SELECT model_id, payment_id, ever_settled, link.1 AS inference_id, link.2 AS occurred_at
+FROM
+(
+  SELECT
+    model_id, payment_id,
+    toBool(settled_at IS NOT NULL OR arrayExists(one -> one.settled_at IS NOT NULL, own)) AS ever_settled,
+    arrayJoin(arrayDistinct(arrayConcat(
+      arrayMap(p -> (p.inference_id, p.occurred_at), parts),
+      arrayMap(
+        l -> (l.inference_id, assumeNotNull(l.occurred_at)),
+        arrayFilter(l -> ifNull(l.model_id = toString(payment_model_rows.model_id), false) AND l.occurred_at IS NOT NULL, linked)
+      )
+    ))) AS link
+  FROM payment_model_rows FINAL
+  WHERE NOT void
+)
+COMMENT 'Every inference of a model that a record of a payment names, or its session, as soon as a record of it is known.';
 
 CREATE VIEW IF NOT EXISTS model_payment_revisions
 (

@@ -9,16 +9,16 @@ import { millis, type ViewReader } from './view-reader.js';
 const THE_MODEL = 'model_id = {model:String}';
 const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Array(String)}, assumeNotNull(release))`;
 
-/** Payments that ever had a part for an inference that was ever attributed to a release that was ever flagged. */
+const EVER_PAID = `model_payment_links WHERE ${THE_MODEL} AND ever_settled`;
+
+/** Payments that may ever have had a part for an inference that was ever attributed to a release that was ever flagged. */
 const MAY_BE_TAINTED = `payment_id IN (
-  SELECT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
-  WHERE ${THE_MODEL} AND settled_at IS NOT NULL
-    AND p.inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
+  SELECT payment_id FROM ${EVER_PAID}
+    AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
 
 const THEIR_INFERENCES = `${THE_MODEL}
   AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
-  AND inference_id IN (SELECT p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
-    WHERE ${THE_MODEL} AND settled_at IS NOT NULL)`;
+  AND inference_id IN (SELECT inference_id FROM ${EVER_PAID})`;
 
 /** The release records of a model, whenever they were appended. */
 export function releasesOf(views: ViewReader, model: string): Promise<ReleaseFact[]> {
@@ -65,10 +65,9 @@ async function evidenceOfSome(
   return { payments, inferences };
 }
 
-/** What the parts of some payments for a model are for, by what the rows of inferences are ordered by. */
+/** What some payments link to of a model, by what the rows of inferences are ordered by. */
 function partsOf(paymentIds: string): string {
-  return `SELECT {model:String}, p.occurred_at, p.inference_id FROM model_payment_revisions ARRAY JOIN parts AS p
-    WHERE ${THE_MODEL} AND settled_at IS NOT NULL AND payment_id IN ${paymentIds}`;
+  return `SELECT model_id, occurred_at, inference_id FROM ${EVER_PAID} AND payment_id IN ${paymentIds}`;
 }
 
 /** Which of some payments may have a tainted part. */
@@ -79,8 +78,7 @@ export async function maybeTainted(
 ): Promise<string[]> {
   const ids = listed('payments', paymentIds);
   const rows = await views.rows<{ payment_id: string }>(
-    `SELECT DISTINCT payment_id FROM model_payment_revisions ARRAY JOIN parts AS p
-     WHERE ${THE_MODEL} AND settled_at IS NOT NULL AND payment_id IN ${ids.sql} AND p.inference_id IN (
+    `SELECT DISTINCT payment_id FROM ${EVER_PAID} AND payment_id IN ${ids.sql} AND inference_id IN (
        SELECT inference_id FROM inference_revisions
        WHERE ${EVER_FLAGGED} AND (model_id, occurred_at, inference_id) IN (${partsOf(ids.sql)}))`,
     { model, flagged, ...ids.params },

@@ -4,7 +4,7 @@ import { sortedIds } from '../../core/order.js';
 import type { JsonObject } from '../../core/question.js';
 import { classOf, saidAt, storiesOf, type Story } from './of-inference.js';
 import { stateOf } from './state.js';
-import { millis, type ViewReader } from './view-reader.js';
+import { AS_OF, dateTime, millis, type ViewReader } from './view-reader.js';
 
 interface PaymentRevision {
   readonly payment_id: string;
@@ -20,8 +20,7 @@ interface PaymentRevision {
 }
 
 export async function paymentAnswer(views: ViewReader, payment: string, knownAtMs: number): Promise<JsonObject> {
-  const revisions = await views.batched('payment', payment, (payments) => revisionsOf(views, payments));
-  const said = revisions.findLast(({ known }) => Number(known) <= knownAtMs);
+  const said = await views.batched('payment', { payment, knownAtMs }, (asked) => saidOf(views, asked));
   if (said === undefined) return { payment, status: 'unknown' };
   const models = sortedIds(said.parts.flatMap((part) => part.model_id ?? []));
   const [inferences, ...states] = await Promise.all([
@@ -41,23 +40,31 @@ export async function paymentAnswer(views: ViewReader, payment: string, knownAtM
   );
 }
 
-/** Of each payment, oldest first. */
-async function revisionsOf(views: ViewReader, payments: readonly string[]): Promise<PaymentRevision[][]> {
-  const rows = await views.rows<PaymentRevision>(
-    `SELECT payment_id, ${millis('known_at', 'known')}, state, amount, unlinked, parts
-     FROM payment_revisions WHERE payment_id IN {payments:Array(String)} ORDER BY known_at`,
-    { payments },
-  );
-  const found = groupBy(rows, (row) => row.payment_id);
-  return payments.map((payment) => found.get(payment) ?? []);
+interface Asked {
+  readonly payment: string;
+  readonly knownAtMs: number;
 }
 
-/** The inferences that payments ever had parts for; all of them for each payment. */
+/** What was said of each payment as known at its moment. At one moment the as-of view computes that alone. */
+async function saidOf(views: ViewReader, asked: readonly Asked[]): Promise<(PaymentRevision | undefined)[]> {
+  const moments = new Set(asked.map(({ knownAtMs }) => knownAtMs));
+  const [knownAtMs = 0] = moments;
+  const payments = [...new Set(asked.map(({ payment }) => payment))];
+  const rows = await views.rows<PaymentRevision>(
+    `SELECT payment_id, ${millis('known_at', 'known')}, state, amount, unlinked, parts
+     FROM ${moments.size > 1 ? 'payment_revisions' : `payments${AS_OF}`}
+     WHERE payment_id IN {payments:Array(String)} ORDER BY known_at`,
+    { payments, ...(moments.size > 1 ? {} : { known: dateTime(knownAtMs) }) },
+  );
+  const found = groupBy(rows, (row) => row.payment_id);
+  return asked.map((one) => found.get(one.payment)?.findLast(({ known }) => Number(known) <= one.knownAtMs));
+}
+
+/** The inferences that payments may ever have had parts for; all of them for each payment. */
 async function paidBy(views: ViewReader, payments: readonly string[]): Promise<ReadonlyMap<string, Story>[]> {
   // By what rows are ordered by: a look-up by id alone would have to search every model.
   const condition = `(model_id, occurred_at) IN (
-    SELECT assumeNotNull(p.model_id), assumeNotNull(p.occurred_at) FROM payment_revisions ARRAY JOIN parts AS p
-    WHERE payment_id IN {payments:Array(String)} AND p.model_id IS NOT NULL)`;
+    SELECT model_id, occurred_at FROM payment_links WHERE payment_id IN {payments:Array(String)})`;
   const stories = await storiesOf(views, condition, { payments });
   return payments.map(() => stories);
 }

@@ -32,11 +32,10 @@ export async function alertsAnswer(
   return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model }, stale);
 }
 
-/** Inferences that the payments meeting a condition ever had a part for, by what rows are ordered by. */
+/** Inferences that the payments meeting a condition may ever have had a part for, by what rows are ordered by. */
 function linkedBy(payments: string): string {
   return `(model_id, occurred_at, inference_id) IN (
-    SELECT assumeNotNull(p.model_id), assumeNotNull(p.occurred_at), p.inference_id FROM payment_revisions
-    ARRAY JOIN parts AS p WHERE ${payments} AND p.model_id IS NOT NULL)`;
+    SELECT model_id, occurred_at, inference_id FROM payment_links WHERE ${payments})`;
 }
 
 /** Everything about one inference, with the records it rests on. */
