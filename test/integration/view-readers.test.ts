@@ -48,7 +48,16 @@ beforeAll(async () => {
   database = connectClickHouse(config.clickhouse);
   await applyStory(config, database, STORY, [THEN_MS, lastMs(STORY)]);
   await insertAlert(database, THEN_MS - 1);
-  await database.insert('gap_rows', [{ topic: 't', partition: 0, from_offset: '5', to_offset: '7' }]);
+  const place = { topic: 't', partition: 0 };
+  await database.insert('gap_rows', [
+    { ...place, from_offset: '5', to_offset: '7', reason: 'NO_RECORD' },
+    { ...place, from_offset: '0', to_offset: '3', reason: 'BEFORE_RETENTION' },
+  ]);
+  const redriven = { ...place, offset: '4', redrive_id: 'r', by: 'me', search_from: '5', at: THEN_MS };
+  await database.insert('redrive_rows', [
+    { ...redriven, step: 'INTENDED' },
+    { ...redriven, step: 'SENT', to_partition: 0, to_offset: '9' },
+  ]);
   views = await readableViews();
 });
 
