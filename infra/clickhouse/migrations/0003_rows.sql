@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS inference_rows
   `earlier` Array(Tuple(known_at DateTime64(3, 'UTC'), status String, release Nullable(String), activation Nullable(UInt32), phase Nullable(String), basis Nullable(String), candidates Array(Tuple(release String, share_bp UInt32, activation Nullable(UInt32))), near_boundary Bool, findings Array(String), blob_status String, blob_releases Array(String))) COMMENT 'What was known before, oldest first, each from its known_at on.',
   `release_offset` UInt64 COMMENT 'The row holds what the releases topic says below this offset; of two rows of one record the greater holds.',
   `event_hash` UInt64 MATERIALIZED cityHash64(event_id) COMMENT 'Hash of event_id: what the search for copies compares.' CODEC(NONE),
-  `inference_hash` UInt64 MATERIALIZED cityHash64(inference_id) COMMENT 'Hash of inference_id: what the search for copies compares.' CODEC(NONE),
+  `inference_hash` UInt64 MATERIALIZED cityHash64(inference_id) COMMENT 'Hash of inference_id: what the search for copies and that of payments compare.' CODEC(NONE),
+  `session_hash` UInt64 MATERIALIZED ifNull(cityHash64(session_id), 0) COMMENT 'Hash of session_id, 0 without one: what the search of payments compares.' CODEC(NONE),
   INDEX offset_range offset TYPE minmax GRANULARITY 1,
   INDEX inference_id_bloom inference_id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX session_id_bloom session_id TYPE bloom_filter(0.01) GRANULARITY 1

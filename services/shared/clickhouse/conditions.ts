@@ -44,3 +44,13 @@ export function within(spans: readonly Span[]): string {
     .map(({ partition, from, to }) => `(partition = ${partition} AND offset >= ${from} AND offset < ${to})`)
     .join(' OR ');
 }
+
+/** Where some records lie: of each partition from the first to the last. */
+export function spansOf(positions: Iterable<{ readonly partition: number; readonly offset: bigint }>): Span[] {
+  const spans = new Map<number, Span>();
+  for (const { partition, offset } of positions) {
+    const { from = offset, to = offset + 1n } = spans.get(partition) ?? {};
+    spans.set(partition, { partition, from: offset < from ? offset : from, to: offset < to ? to : offset + 1n });
+  }
+  return [...spans.values()];
+}

@@ -1,35 +1,13 @@
 import type { PaymentFact } from '../core/record.js';
-import type { LinkedRecord, PaymentReads } from '../runtime/payment-reads.js';
+import type { PaymentReads } from '../runtime/payment-reads.js';
 import type { Span } from '../runtime/settler.js';
 import { positionOf } from '../runtime/subjects.js';
 import type { ClickHouse } from './client.js';
-import { listed, within } from './conditions.js';
+import { listed, spansOf, within } from './conditions.js';
 import { factColumns, toFact, type FactRow } from './fact-rows.js';
+import { linkedInferences } from './linked-inferences.js';
 
 type Database = Pick<ClickHouse, 'select'>;
-
-/** One filter in a hundred says yes to a name it does not hold: with more names than this nearly every one says yes to some. */
-const BLOOM_NAMES_MAX = 200;
-
-interface LinkedRow {
-  readonly inference_id: string;
-  readonly session_id: string | null;
-  readonly model_id: string;
-  readonly occurred_micros: string;
-  readonly cost: string | null;
-  readonly event_id: string;
-  readonly key: string;
-  readonly partition: number;
-  readonly offset: string;
-  readonly appended_ms: string;
-}
-
-interface CopyRow {
-  readonly partition: number;
-  readonly offset: string;
-  readonly counts: boolean;
-  readonly copies: number;
-}
 
 export function clickHousePaymentReads(database: Database): PaymentReads {
   return {
@@ -47,15 +25,7 @@ export function clickHousePaymentReads(database: Database): PaymentReads {
       return [...found.values()];
     },
 
-    async inferences({ ids, sessions }) {
-      const [byId, bySession] = await Promise.all([
-        linkedRows(database, 'inference_id', ids),
-        linkedRows(database, 'session_id', sessions),
-      ]);
-      const rows = new Map([...byId, ...bySession].map((row) => [`${row.partition} ${row.offset}`, row]));
-      const copies = await copiesAt(database, [...rows.keys()]);
-      return [...rows].map(([position, row]) => toLinked(row, copies.get(position)));
-    },
+    inferences: (named) => linkedInferences(database, named),
 
     async settledInferences(topic) {
       const rows = await database.select<{ partition: number; next: string; complete: string }>(
@@ -109,7 +79,7 @@ async function recordsOf(
   written: readonly PaymentFact[],
 ): Promise<PaymentFact[]> {
   const named = listed('id', ids);
-  const unread = written.length === 0 ? '' : `AND NOT (${within(spansOf(written))})`;
+  const unread = written.length === 0 ? '' : `AND NOT (${within(spansOf(written.map(({ position }) => position)))})`;
   const rows = await database.select<FactRow>(
     `SELECT ${factColumns('payments', 'table')} FROM payment_facts
      WHERE payment_id IN ${named.sql} ${unread}
@@ -136,49 +106,6 @@ async function strangers(
   return rows.map((row) => row.payment_id);
 }
 
-async function linkedRows(
-  database: Database,
-  column: 'inference_id' | 'session_id',
-  names: readonly string[],
-): Promise<LinkedRow[]> {
-  if (names.length === 0) return [];
-  const { sql, params } = listed('name', names);
-  return database.select<LinkedRow>(
-    `SELECT inference_id, session_id, model_id, toUnixTimestamp64Micro(occurred_at) AS occurred_micros, cost, event_id, key,
-       partition, offset, toUnixTimestamp64Milli(appended_at) AS appended_ms
-     FROM inference_rows WHERE ${column} IN ${sql} LIMIT 1 BY partition, offset
-     ${names.length > BLOOM_NAMES_MAX ? 'SETTINGS use_skip_indexes = 0' : ''}`,
-    params,
-  );
-}
-
-/** What is known of copies among the inference records at some positions: of most of them nothing. */
-async function copiesAt(database: Database, positions: readonly string[]): Promise<ReadonlyMap<string, CopyRow>> {
-  if (positions.length === 0) return new Map();
-  const { array, params } = listed('position', positions);
-  const rows = await database.select<CopyRow>(
-    `SELECT partition, offset, counts, copies FROM copy_rows FINAL
-     WHERE stream = 'inferences' AND (partition, offset) IN (
-       SELECT toUInt32(splitByChar(' ', place)[1]), toUInt64(splitByChar(' ', place)[2])
-       FROM (SELECT arrayJoin(${array}) AS place))`,
-    params,
-  );
-  return new Map(rows.map((row) => [`${row.partition} ${row.offset}`, row]));
-}
-
-function toLinked(row: LinkedRow, copy: CopyRow | undefined): LinkedRecord {
-  const { partition, offset, appended_ms: appended, occurred_micros: occurred, key, ...fields } = row;
-  return {
-    fact: {
-      record: { ...fields, occurred_at: Number(occurred) },
-      key,
-      position: { partition, offset: BigInt(offset), appendedAtMs: Number(appended) },
-    },
-    copies: copy?.copies ?? 0,
-    counts: copy?.counts ?? true,
-  };
-}
-
 /** Ids and sessions of the inferences in the spans, and of those whose first record they can have changed. */
 async function namesIn(database: Database, spans: readonly Span[]): Promise<string> {
   const names = "SELECT arrayJoin([inference_id, ifNull(session_id, '')]) FROM inference_rows";
@@ -195,15 +122,4 @@ async function namesIn(database: Database, spans: readonly Span[]): Promise<stri
 function thatCount(column: 'inference_id' | 'session_id', among: string): string {
   return `SELECT ${column} FROM inference_rows WHERE ${column} IN (${among}) AND (partition, offset) NOT IN (
     SELECT partition, offset FROM copy_rows FINAL WHERE stream = 'inferences' AND NOT counts)`;
-}
-
-/** Where some facts lie: of each partition from the first to the last. */
-function spansOf(facts: readonly PaymentFact[]): Span[] {
-  const spans = new Map<number, Span>();
-  for (const { position } of facts) {
-    const { partition, offset } = position;
-    const { from = offset, to = offset + 1n } = spans.get(partition) ?? {};
-    spans.set(partition, { partition, from: offset < from ? offset : from, to: offset < to ? to : offset + 1n });
-  }
-  return [...spans.values()];
 }

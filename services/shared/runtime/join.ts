@@ -5,7 +5,7 @@ import type { Definition } from './definition.js';
 import type { Scope, Store } from './store.js';
 
 /** Records that are joined at once: each look costs the same for a few, and all that it finds is in memory. */
-const FACTS_MAX = 5_000;
+const FACTS_MAX = 1_500;
 
 /** Computes the rows of some subjects from all that is there, and writes them. */
 export async function join<S extends Stream>(

@@ -43,7 +43,7 @@ const POLL_MAX_MS = 600;
 const OFFSETS_MAX = 400_000n;
 /** Ids of payments that are held at once, and payments that are computed at once. */
 const PAYMENTS_MAX = 50_000;
-const COMPUTED_MAX = 2_500;
+const COMPUTED_MAX = 1_500;
 
 /**
  * Finds the payments that name an inference which came after them. Nobody tells the payments: they look, behind what the
