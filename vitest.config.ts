@@ -34,6 +34,8 @@ export default defineConfig({
         test: {
           name: 'stack',
           ...STACK_TESTS,
+          // What only a server in a container has.
+          exclude: [...STACK_TESTS.exclude, 'test/integration/container-*.test.ts'],
           globalSetup: ['test/stack.ts'],
           sequence: { groupOrder: 1 },
         },

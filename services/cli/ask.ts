@@ -67,7 +67,8 @@ Examples:
 Times are ISO-8601, UTC unless they say otherwise.
 
 An answer is final when everything appended up to its K is applied: then asking again gives the same bytes. Objects
-say so in known_at, complete_until and provisional; of a list --envelope does, and a provisional one is noted on stderr.`;
+say so in known_at, complete_until and provisional; of a list --envelope does, and a provisional one is noted on stderr.
+Where logs deleted records before they were read, gaps says how many gaps the answer may lack.`;
 
 function questionCommand(ask: Ask, parent: Command, context: CliContext): Command {
   const { required, optional } = QUESTIONS[ask];
@@ -139,17 +140,23 @@ async function run(question: Question, options: Options, context: CliContext): P
   if (provisional) {
     say(context, `provisional: asked as known at ${known}, and everything appended up to ${complete} is applied`);
   } else if (!options.json && !options.envelope) say(context, `final: as known at ${known}`);
+  const { gaps, records } = answered.lacking;
+  if (gaps === 0) return;
+  const what = `${String(gaps)} ${gaps === 1 ? 'gap' : 'gaps'}, of at most ${String(records)} records`;
+  say(context, `lacking: the logs deleted ${what}, before it was read; \`backtrail completeness\` names them`);
 }
 
-function horizonFields({ knownAtMs, completeUntilMs }: Answered): {
+function horizonFields({ knownAtMs, completeUntilMs, lacking }: Answered): {
   known_at: string;
   complete_until: string;
   provisional: boolean;
+  gaps?: number;
 } {
   return {
     known_at: isoFromMs(knownAtMs),
     complete_until: isoFromMs(completeUntilMs),
     provisional: completeUntilMs < knownAtMs,
+    ...(lacking.gaps > 0 ? { gaps: lacking.gaps } : {}),
   };
 }
 

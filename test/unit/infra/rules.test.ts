@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -94,12 +93,6 @@ describe('the rules', () => {
     const { expr = '' } = rules.find(({ alert }) => alert === 'BacktrailServiceMissing') ?? {};
     const named = [...expr.matchAll(/service="(\w+)"/g)].map((match) => match[1]);
     expect(named).toEqual([...SERVICES]);
-  });
-
-  const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-  it.runIf(hasPromtool)('are taken by promtool, where it is installed', () => {
-    execFileSync('promtool', ['check', 'rules', join(folder, 'rules.yaml')]);
-    execFileSync('promtool', ['check', 'config', join(folder, 'prometheus.yaml')]);
   });
 });
 

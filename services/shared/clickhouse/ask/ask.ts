@@ -2,6 +2,7 @@ import { paymentsShape } from '../../core/answer-shape.js';
 import type { Answer, Question } from '../../core/question.js';
 import { DEFAULT_SETTINGS, type TrailSettings } from '../../core/trail.js';
 import type { ClickHouse } from '../client.js';
+import { readLacking, type Lacking } from '../gap-bounds.js';
 import { readHorizon } from '../horizon.js';
 import { agentsAnswer } from './of-agents.js';
 import { incidentAnswer, incidentsAnswer, timelineAnswer, windowsAnswer } from './of-model.js';
@@ -18,6 +19,8 @@ export interface Answered {
   readonly knownAtMs: number;
   /** Everything appended up to here is in it, at most K: when it is K, the answer is final. */
   readonly completeUntilMs: number;
+  /** What the logs deleted before it was read: the answer may lack it. */
+  readonly lacking: Lacking;
 }
 
 /** Answers one question (SPEC 9) from the views, and says up to when that is final. */
@@ -29,8 +32,11 @@ export async function askWithHorizon(
   // The horizon comes first: what it promises must be in what is read after it.
   const { completeUntilMs } = await readHorizon(database);
   const knownAtMs = question.known ?? (await greatestAppendTime(database));
-  const answer = await asker(database, settings)({ ...question, known: knownAtMs });
-  return { answer, knownAtMs, completeUntilMs: Math.min(knownAtMs, completeUntilMs) };
+  const [answer, lacking] = await Promise.all([
+    asker(database, settings)({ ...question, known: knownAtMs }),
+    readLacking(database, knownAtMs),
+  ]);
+  return { answer, knownAtMs, completeUntilMs: Math.min(knownAtMs, completeUntilMs), lacking };
 }
 
 /**

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+
+import { connectClickHouse } from '../../services/shared/clickhouse/client.js';
+import { migrate } from '../../services/shared/clickhouse/migrate.js';
+import { splitStatements } from '../../services/shared/clickhouse/statements.js';
+import type { ClickHouseConfig } from '../../services/shared/config.js';
+import { packageRoot } from '../../services/shared/package-root.js';
+
+const { clickhouseUrl: url, clickhouseUser: user, clickhousePassword: password } = inject('endpoints');
+const administrator = connectClickHouse({ url, user, password, database: 'default' });
+const sql = readFileSync(join(packageRoot(), 'infra', 'clickhouse', 'users.sql'), 'utf8');
+
+/** chDB, which stands in where there are no containers, has no users but the one that asks. */
+const keepsUsers = await administrator.command('CREATE ROLE IF NOT EXISTS backtrail_probe').then(
+  () => true,
+  () => false,
+);
+if (keepsUsers) await administrator.command('DROP ROLE IF EXISTS backtrail_probe');
+
+afterAll(() => administrator.close());
+
+describe.runIf(keepsUsers)('the three users, on a server that keeps users', () => {
+  const name = `users_${randomBytes(4).toString('hex')}`;
+  const as = (who: string): ClickHouseConfig => {
+    return { url, user: `${name}_${who}`, password: `change-me-${who}`, database: name };
+  };
+
+  afterAll(async () => {
+    await administrator.command('DROP DATABASE IF EXISTS {name:Identifier}', { name });
+    for (const who of ['owner', 'service', 'reader']) {
+      await administrator.command(`DROP USER IF EXISTS ${name}_${who}`);
+      await administrator.command(`DROP ROLE IF EXISTS ${name}_${who}_role`);
+    }
+    await administrator.command(`DROP SETTINGS PROFILE IF EXISTS ${name}_reader_profile`);
+  });
+
+  it('can do their work, and no more', async () => {
+    for (const statement of splitStatements(sql.replaceAll(/\bbacktrail(?=[_.])/g, name))) {
+      await administrator.command(statement);
+    }
+    await migrate(as('owner'));
+
+    const service = connectClickHouse(as('service'));
+    const reader = connectClickHouse(as('reader'));
+    const denied = { code: 'CLICKHOUSE_DENIED' };
+    await service.command('INSERT INTO gap_rows SELECT * FROM gap_rows');
+    await service.select('SELECT * FROM progress');
+    await expect(service.command('TRUNCATE TABLE progress_rows')).rejects.toMatchObject(denied);
+    await reader.select('SELECT * FROM progress');
+    await expect(reader.command('INSERT INTO gap_rows SELECT * FROM gap_rows')).rejects.toMatchObject(denied);
+    await expect(reader.select('SELECT 1 SETTINGS max_execution_time = 100000')).rejects.toMatchObject({
+      code: 'CLICKHOUSE_REFUSED',
+    });
+    await Promise.all([service.close(), reader.close()]);
+  });
+});
