@@ -17,8 +17,8 @@ export interface Judged {
   readonly reach: Reach;
 }
 
-/** All alerts of the model, those about some payments, or those about stale serving. */
-export type Reach = 'all' | 'stale' | { readonly payments: readonly string[] };
+/** Alerts about what served, and not about money; those about stale serving alone; or those about some payments. */
+export type Reach = 'serving' | 'stale' | { readonly payments: readonly string[] };
 
 /** Later than any append time, and earlier than the end of time in the views: all that is there is known. */
 const EVERYTHING_MS = Date.UTC(2299, 0);
@@ -29,17 +29,19 @@ export async function judge(database: Pick<ClickHouse, 'select'>, modelId: strin
   const releases = await releasesOf(views, modelId);
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return { modelId, alerts: [], reach };
-  const of = { model: modelId, flagged, ...(typeof reach === 'object' ? reach : {}) };
-  const [evidence, stale] = await Promise.all([
-    reach === 'stale' ? { payments: [], inferences: [] } : settlementEvidence(views, of),
-    typeof reach === 'object' ? [] : staleSpans(views, { model: modelId, flagged }),
-  ]);
+  const isMoney = typeof reach === 'object';
+  const of = { model: modelId, flagged };
+  const evidence = isMoney ? await settlementEvidence(views, { ...of, ...reach }) : { payments: [], inferences: [] };
+  const stale = isMoney ? [] : await staleSpans(views, of);
   const trail = Trail.of({ releases, ...evidence, proofs: [], agents: [] }, EVERYTHING_MS);
   return { modelId, alerts: alertsOf(trail, modelId, stale).filter(({ kind }) => isWithin(kind, reach)), reach };
 }
 
-/** Whether alerts of a kind are judged: of the payments, the evidence has no others. */
+/** Whether alerts of a kind are judged. */
 function isWithin(kind: AlertKind, reach: Reach): boolean {
-  if (reach === 'all') return true;
-  return kind === (reach === 'stale' ? 'STALE_SERVING' : 'SETTLED_ON_FLAGGED');
+  return kind === 'STALE_SERVING'
+    ? typeof reach === 'string'
+    : kind === 'SETTLED_ON_FLAGGED'
+      ? typeof reach === 'object'
+      : reach === 'serving';
 }

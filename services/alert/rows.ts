@@ -124,7 +124,7 @@ export async function readAlerts(
 
 function rowsOf(database: Pick<ClickHouse, 'select'>, model: string, reach: Reach): Promise<AlertRow[]> {
   const ofModel = 'model_id = {model:String}';
-  if (reach === 'all') return readAlerts(database, ofModel, { model });
+  if (reach === 'serving') return readAlerts(database, `${ofModel} AND kind != 'SETTLED_ON_FLAGGED'`, { model });
   if (reach === 'stale') return readAlerts(database, `${ofModel} AND kind = 'STALE_SERVING'`, { model });
   const subjects = listed('subjects', reach.payments);
   const condition = `${ofModel} AND kind = 'SETTLED_ON_FLAGGED' AND subject IN ${subjects.sql}`;

@@ -83,7 +83,8 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
       const startedMs = elapsedMs();
       // What was found before somebody else led, and after, is found again.
       watch ??= new Watch(database);
-      await lead(watch);
+      const looking = watch;
+      await retrying(() => lead(looking), retry);
       trouble = null;
       await leader.pause(pauseAfter(elapsedMs() - startedMs), signal);
     }
@@ -98,16 +99,21 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
   }
 
   async function lead(watch: Watch): Promise<void> {
-    const rows = await retrying(() => watch.pass(signal), retry);
-    metrics.rows.inc({ table: 'alert_rows' }, rows.length);
-    if (!publisher.hasPlace && !(await retrying(() => leader.confirm(), retry))) return;
     try {
-      const sent = await retrying(() => publisher.publish(rows), retry);
-      if (sent > 0) log.debug({ rows: rows.length, sent }, 'alerts sent');
+      if (!publisher.hasPlace) {
+        if (!(await leader.confirm())) return;
+        await publisher.publish([]);
+      }
+      for await (const rows of watch.pass(signal)) {
+        metrics.rows.inc({ table: 'alert_rows' }, rows.length);
+        const sent = await publisher.publish(rows);
+        if (sent > 0) log.debug({ rows: rows.length, sent }, 'alerts sent');
+      }
     } catch (error) {
-      // Another has taken the place: if the group still says that it is ours, it is taken again at the next turn.
+      // What was written and not sent by then is found when the place is taken again.
+      await publisher.close().catch(() => undefined);
       if (asBacktrailError(error).code !== 'KAFKA_GROUP_MOVED') throw error;
-      await retrying(() => leader.confirm(), retry);
+      await leader.confirm();
     }
   }
 }

@@ -1,4 +1,4 @@
-import { maybeTainted, type FlaggedWork } from '../shared/clickhouse/ask/alert-evidence.js';
+import { everTainted, maybeTainted } from '../shared/clickhouse/ask/alert-evidence.js';
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { readHorizon } from '../shared/clickhouse/horizon.js';
@@ -33,54 +33,57 @@ export class Watch {
 
   constructor(private readonly database: Pick<ClickHouse, 'select' | 'insert'>) {}
 
-  /** Judges what may have changed since the last pass, at first everything. Returns the rows that say something new. */
-  async pass(signal: AbortSignal): Promise<AlertRow[]> {
+  /** Judges what may have changed since the last pass, at first everything. Gives the rows that say something new. */
+  async *pass(signal: AbortSignal): AsyncGenerator<AlertRow[]> {
     // These come first: what they promise must be in what is read after them.
     const { completeUntilMs } = await readHorizon(this.database);
     const version = await appliedRecords(this.database);
     const models = await flaggedModels(this.database);
     const changes = await changedSince(this.database, models, this.#completeMs);
-    const said: AlertRow[] = [];
-    for (const model of models) {
-      signal.throwIfAborted();
-      const isFinal = completeUntilMs >= model.changedMs;
-      const known = this.#known.get(model.model);
+    const isWhole = (model: FlaggedModel): boolean => this.#isWhole(model, completeUntilMs);
+    // Whoever waits for one new payment does not wait for the flag that came with a hundred thousand of them.
+    for (const model of [...models].sort((a, b) => Number(isWhole(a)) - Number(isWhole(b)))) {
       const own = changes.get(model.model) ?? [];
-      for (const reach of await this.#reaches(model, own, { known, isFinal })) {
+      const reaches = isWhole(model) ? this.#everything(model) : this.#changed(model, own);
+      for await (const reach of reaches) {
         signal.throwIfAborted();
         const judged = await judge(this.database, model.model, reach);
-        said.push(...(await reviseAlerts(this.database, judged, version)));
+        const rows = await reviseAlerts(this.database, judged, version);
+        if (rows.length > 0) yield rows;
       }
-      const judged = new Map(own.map(({ name, rowVersion }) => [name, rowVersion]));
-      this.#known.set(model.model, { state: model.state, isFinal, changes: judged });
+      this.#known.set(model.model, {
+        state: model.state,
+        isFinal: completeUntilMs >= model.changedMs,
+        changes: new Map(own.map(({ name, rowVersion }) => [name, rowVersion])),
+      });
     }
     this.#completeMs = Math.max(this.#completeMs, completeUntilMs);
-    return said;
   }
 
-  async #reaches(
-    model: FlaggedModel,
-    changes: readonly Changed[],
-    { known, isFinal }: { known: Known | undefined; isFinal: boolean },
-  ): Promise<Reach[]> {
-    if (known?.state !== model.state || (isFinal && !known.isFinal)) return ['all'];
-    const fresh = changes.filter(({ name, rowVersion }) => known.changes.get(name) !== rowVersion);
-    const reaches: Reach[] = fresh.some(({ paymentId }) => paymentId === null) ? ['stale'] : [];
-    const payments = fresh.flatMap(({ paymentId }) => paymentId ?? []);
-    for (const some of await this.#tainted(model, payments)) reaches.push({ payments: some });
-    return reaches;
+  /** Whether all alerts of a model are judged: when its releases say something else, and when that holds everywhere. */
+  #isWhole({ model, state, changedMs }: FlaggedModel, completeUntilMs: number): boolean {
+    const known = this.#known.get(model);
+    return known?.state !== state || (completeUntilMs >= changedMs && !known.isFinal);
   }
 
-  async #tainted(model: FlaggedWork, payments: readonly string[]): Promise<string[][]> {
-    const views = new ViewReader(this.database);
-    const slices = Array.from({ length: Math.ceil(payments.length / PAYMENTS_MAX) }, (_, i) =>
-      payments.slice(i * PAYMENTS_MAX, (i + 1) * PAYMENTS_MAX),
-    );
-    const tainted: string[][] = [];
-    for (const slice of slices) {
-      const some = await maybeTainted(views, model, slice);
-      if (some.length > 0) tainted.push(some);
+  async *#everything(model: FlaggedModel): AsyncGenerator<Reach> {
+    yield 'serving';
+    for (const payments of slices(await everTainted(new ViewReader(this.database), model))) yield { payments };
+  }
+
+  async *#changed({ model, flagged }: FlaggedModel, changes: readonly Changed[]): AsyncGenerator<Reach> {
+    const known = this.#known.get(model)?.changes;
+    const fresh = changes.filter(({ name, rowVersion }) => known?.get(name) !== rowVersion);
+    if (fresh.some(({ paymentId }) => paymentId === null)) yield 'stale';
+    for (const slice of slices(fresh.flatMap(({ paymentId }) => paymentId ?? []))) {
+      const payments = await maybeTainted(new ViewReader(this.database), { model, flagged }, slice);
+      if (payments.length > 0) yield { payments };
     }
-    return tainted;
   }
+}
+
+function slices(payments: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(payments.length / PAYMENTS_MAX) }, (_, i) =>
+    payments.slice(i * PAYMENTS_MAX, (i + 1) * PAYMENTS_MAX),
+  );
 }

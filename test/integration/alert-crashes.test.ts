@@ -75,8 +75,8 @@ function dying(database: ClickHouse, at: number, carriedOut: boolean): Pick<Clic
 async function live(database: Pick<ClickHouse, 'select' | 'insert'>): Promise<boolean> {
   const publisher = new Publisher(network.config, network.config.kafka, database);
   try {
-    const rows = await new Watch(database).pass(NEVER);
-    await publisher.publish(rows);
+    await publisher.publish([]);
+    for await (const rows of new Watch(database).pass(NEVER)) await publisher.publish(rows);
     return true;
   } catch (error) {
     if (error instanceof Crash) return false;

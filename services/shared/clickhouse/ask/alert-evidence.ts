@@ -1,5 +1,5 @@
 import type { StaleSpan } from '../../core/alerts.js';
-import { sortedIds } from '../../core/order.js';
+import { compareUtf8, sortedIds } from '../../core/order.js';
 import type { ReleaseFact } from '../../core/record.js';
 import type { Records } from '../../core/trail.js';
 import type { Params } from '../client.js';
@@ -68,6 +68,18 @@ async function evidenceOfSome(
 /** What some payments link to of a model, by what the rows of inferences are ordered by. */
 function partsOf(paymentIds: string): string {
   return `SELECT model_id, occurred_at, inference_id FROM ${EVER_PAID} AND payment_id IN ${paymentIds}`;
+}
+
+/** All payments that may ever have had a tainted part, and those that have an alert; by id. */
+export async function everTainted(views: ViewReader, { model, flagged }: FlaggedWork): Promise<string[]> {
+  const rows = await views.rows<{ id: string }>(
+    `SELECT payment_id AS id FROM ${EVER_PAID}
+       AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
+     UNION DISTINCT
+     SELECT subject AS id FROM alerts WHERE ${THE_MODEL} AND kind = 'SETTLED_ON_FLAGGED'`,
+    { model, flagged },
+  );
+  return rows.map(({ id }) => id).sort(compareUtf8);
 }
 
 /** Which of some payments may have a tainted part. */
