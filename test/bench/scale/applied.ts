@@ -18,7 +18,7 @@ export interface Progress {
 export async function progressOf(database: ClickHouse, prefix: string): Promise<(stream: Stream) => Progress> {
   const rows = await database.select<{ topic: string } & Record<keyof Progress, string>>(
     `SELECT topic, sum(next_offset) AS next, min(release_offset) AS swept, min(arraySum(mapValues(linked))) AS linked
-     FROM progress WHERE service != 'window' GROUP BY topic`,
+     FROM progress WHERE topic != '' GROUP BY topic`,
   );
   return (stream) => {
     const row = rows.find(({ topic }) => topic === topicName(stream, prefix));

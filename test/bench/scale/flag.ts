@@ -10,10 +10,14 @@ export interface FlagFigure {
   readonly covered: number;
   /** Milliseconds from the acknowledged append until an answer shows it, the answer's own time included. */
   readonly shownAfterMs: Readonly<Record<'windows' | 'payment' | 'taint' | 'window_reports', number>>;
+  /** Settled payments with a part that it covers, and the time until the alerts topic has an alert of each. */
+  readonly alerts: { readonly count: number; readonly outAfterMs: number };
 }
 
 const LOOK_EVERY_MS = 20;
 const GIVE_UP_MS = 120_000;
+const ALERTS_LOOK_EVERY_MS = 500;
+const ALERTS_GIVE_UP_MS = 600_000;
 
 /** Declares a release bad after the fact, and asks until the answers say so. */
 export async function flagLater(database: ClickHouse, loader: Loader, network: Network): Promise<FlagFigure> {
@@ -31,7 +35,7 @@ export async function flagLater(database: ClickHouse, loader: Loader, network: N
   };
   const asked = (question: Question, says: (answer: Answer) => boolean): Promise<number> =>
     until(async () => says(await asker(database)(question)));
-  const [windows, paid, taint, reports] = await Promise.all([
+  const [windows, paid, taint, reports, alerts] = await Promise.all([
     asked({ ask: 'windows', model: of.model }, (answer) =>
       (answer as unknown as { release: string; flagged: boolean }[]).some((row) => row.release === 'v2' && row.flagged),
     ),
@@ -47,8 +51,30 @@ export async function flagLater(database: ClickHouse, loader: Loader, network: N
       );
       return rows.length > 0;
     }),
+    alertsOut(database, of, sentMs),
   ]);
-  return { covered, shownAfterMs: { windows, payment: paid, taint, window_reports: reports } };
+  return { alerts, covered, shownAfterMs: { windows, payment: paid, taint, window_reports: reports } };
+}
+
+async function alertsOut(
+  database: ClickHouse,
+  of: { readonly model: string; readonly release: string },
+  sentMs: number,
+): Promise<FlagFigure['alerts']> {
+  const numberOf = async (sql: string): Promise<number> =>
+    Number((await database.select<{ n: string }>(`SELECT uniqExact(payment) AS n FROM (${sql})`, of))[0]?.n);
+  const due = `SELECT payment_id AS payment FROM settled_work
+    WHERE model_id = {model:String} AND release = {release:String} AND certain AND covered AND NOT refunded`;
+  const out = `SELECT subject AS payment FROM alerts
+    WHERE model_id = {model:String} AND release = {release:String} AND kind = 'SETTLED_ON_FLAGGED'
+      AND alert_id IN (SELECT alert_id FROM alert_messages)`;
+  let count = 0;
+  while (elapsedMs() - sentMs < ALERTS_GIVE_UP_MS) {
+    count ||= await numberOf(due);
+    if (count > 0 && (await numberOf(out)) >= count) return { count, outAfterMs: elapsedMs() - sentMs };
+    await sleep(ALERTS_LOOK_EVERY_MS);
+  }
+  return { count, outAfterMs: Number.NaN };
 }
 
 /** A group of the flagged model, from the middle of the history, when v2 had all of its traffic. */

@@ -77,11 +77,12 @@ function memoryTable(loads: readonly LoadFigure[]): string[] {
   ];
 }
 
-function flagTable({ covered, shownAfterMs }: FlagFigure): string[] {
+function flagTable({ covered, shownAfterMs, alerts }: FlagFigure): string[] {
   return [
     line(`a flag over ${whole(covered)} inferences, after the fact`, 'shown after', `aim: ${AIM_SHOWN_MS} ms`),
     line('---', '--:', '---'),
     ...Object.entries(shownAfterMs).map(([what, ms]) => line(what, `${whole(ms)} ms`, aim(ms < AIM_SHOWN_MS))),
+    line(`the last of ${whole(alerts.count)} alerts is out`, `${whole(alerts.outAfterMs)} ms`, 'no aim'),
   ];
 }
 
