@@ -1,7 +1,7 @@
 import { agentClassifier } from '../shared/clickhouse/ask/of-agents.js';
 import { incidentsOf } from '../shared/clickhouse/ask/of-model.js';
 import { stateOf } from '../shared/clickhouse/ask/state.js';
-import { AS_OF, dateTime, sumColumns, sumOf, type ViewReader } from '../shared/clickhouse/ask/view-reader.js';
+import { AS_OF, dateTime, sumColumns, sumOf, type ViewReader, UNMERGED } from '../shared/clickhouse/ask/view-reader.js';
 import { groupBy } from '../shared/core/group.js';
 import type { Incident } from '../shared/core/incident.js';
 import type { TrailSettings } from '../shared/core/trail.js';
@@ -31,7 +31,7 @@ export async function reportsOf(
     ),
     views.rows<Counts>(
       `SELECT release, activation, uniqExact(payment_id) AS payments FROM settled_while_active${AS_OF}
-       WHERE ${THE_MODEL} GROUP BY release, activation`,
+       WHERE ${THE_MODEL} GROUP BY release, activation ${UNMERGED}`,
       params,
     ),
     views.rows<Counts>(WORK, params),
@@ -87,7 +87,7 @@ const WORK = `
     FROM settled_work${AS_OF}
     WHERE ${THE_MODEL} AND activation IS NOT NULL
     GROUP BY release, activation, payment_id
-  ) GROUP BY release, activation`;
+  ) GROUP BY release, activation ${UNMERGED}`;
 
 function keyOf({ release, activation }: Windowed): string {
   return `${activation} ${release}`;

@@ -43,6 +43,7 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     let afterMs = await retrying(() => lastKnownAt(database), retry);
     while (!signal.aborted) {
       const startedMs = elapsedMs();
+      const released = await retrying(() => releasedState(database), retry);
       const done = await retrying(() => correlate(database, { afterMs, settings, signal }), retry);
       if (done !== null) {
         afterMs = done.knownAtMs;
@@ -52,7 +53,8 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
       }
       trouble = null;
       const pauseMs = (elapsedMs() - startedMs) * PAUSE_FACTOR;
-      await sleep(Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, pauseMs)), signal);
+      const boundedMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, pauseMs));
+      await pause(boundedMs, signal, async () => (await retrying(() => releasedState(database), retry)) !== released);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -60,6 +62,21 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     await health.close();
     await database.close();
   }
+}
+
+/** Somebody waits for what a flag or a rollback says: that ends the pause. */
+async function pause(ms: number, signal: AbortSignal, isReleased: () => Promise<boolean>): Promise<void> {
+  const untilMs = elapsedMs() + ms;
+  do await sleep(PAUSE_MIN_MS, signal);
+  while (!signal.aborted && elapsedMs() < untilMs && !(await isReleased()));
+}
+
+/** Another one when the releases topic says something else of any model. */
+async function releasedState(database: ClickHouse): Promise<string> {
+  const [row] = await database.select<{ state: string }>(
+    "SELECT concat(count(), ' ', max(release_offset)) AS state FROM model_state_rows",
+  );
+  return row?.state ?? '';
 }
 
 async function lastKnownAt(database: ClickHouse): Promise<number> {

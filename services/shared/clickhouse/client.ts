@@ -46,8 +46,6 @@ const SETTINGS = {
   output_format_json_quote_decimals: 1,
   // In our statements a name in WHERE is the column, also where SELECT gives a converted value the same name.
   prefer_column_name_to_alias: 1,
-  // Views of views are many layers of expressions. To merge them costs more than all they compute: 0.7 s of one statement.
-  query_plan_merge_expressions: 0,
 } as const;
 
 // Two rows of one key in one insert, as after a redelivery, are told apart by whoever reads (FINAL). Looking for them at

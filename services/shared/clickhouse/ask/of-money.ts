@@ -3,7 +3,7 @@ import type { ReleasePayments } from '../../core/payments.js';
 import type { JsonObject } from '../../core/question.js';
 import { Moments } from './moments.js';
 import { coverageOf, stateOf, type ModelStateAt } from './state.js';
-import { AS_OF, dateTime, sumColumns, sumOf, type ViewReader } from './view-reader.js';
+import { AS_OF, dateTime, sumColumns, sumOf, UNMERGED, type ViewReader } from './view-reader.js';
 
 export interface Work {
   readonly model: string;
@@ -87,7 +87,7 @@ async function settledWhileActiveOf(
        FROM (
          SELECT payment_id, asked_at, toUnixTimestamp64Micro(assumeNotNull(settled_at)) AS settled FROM ${moments.settledPayments()}
        )
-     ) GROUP BY item`,
+     ) GROUP BY item ${UNMERGED}`,
     {
       ...moments.params,
       items: spans.map(({ item }) => item),
@@ -141,7 +141,7 @@ async function settledForWorkOf(
            INNER JOIN ${servedBy(moments)} AS i ON ${moments.same('p', 'i')} p.inference_id = i.inference_id
          )
        ) GROUP BY item, payment_id
-     ) GROUP BY item`,
+     ) GROUP BY item ${UNMERGED}`,
     {
       ...moments.params,
       releases: [...new Set(asked.map(({ release }) => release))],

@@ -73,6 +73,12 @@ export class ViewReader {
 /** The arguments of an as-of view; `known` is a parameter as `dateTime` gives it. */
 export const AS_OF = "_as_of(known_at = {known:DateTime64(3, 'UTC')})";
 
+/**
+ * Of statements about the payments of a model: merging the many expressions of their views takes longer than all that they
+ * compute. Not for look-ups by id: where expressions are not merged, skip indexes are not found.
+ */
+export const UNMERGED = 'SETTINGS query_plan_merge_expressions = 0';
+
 export function dateTime(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
 }
