@@ -67,11 +67,3 @@ export async function changedSince(
   ];
   return groupBy(changes, ({ model }) => model);
 }
-
-/** Only grows: of two judgements of one alert the one made after more was applied holds. */
-export async function appliedRecords(database: Database): Promise<string> {
-  const [row] = await database.select<{ records: string }>(
-    "SELECT sum(next_offset) AS records FROM progress WHERE topic != ''",
-  );
-  return row?.records ?? '0';
-}

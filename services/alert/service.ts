@@ -2,12 +2,12 @@ import { topicName } from '../../schemas/topics.js';
 import { connectClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
-import { asBacktrailError, type BacktrailError } from '../shared/errors.js';
+import { asBacktrailError } from '../shared/errors.js';
 import { groupConsumer } from '../shared/kafka/group-consumer.js';
 import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
-import { retrying, type RetryOptions } from '../shared/runtime/retry.js';
+import { retrying, retryOf } from '../shared/runtime/retry.js';
 import { kafkaSettings } from '../shared/runtime/service.js';
 import { runDelivery } from './deliver.js';
 import { Leader } from './leader.js';
@@ -45,17 +45,9 @@ export async function runAlert(config: Config, { signal, log }: AlertOptions): P
   );
   const publisher = new Publisher(config, settings, database);
   let trouble: string | null = 'is not a member of its consumer group yet';
-  const retry: RetryOptions = {
-    initialMs: config.limits.retryInitialMs,
-    maxMs: config.limits.retryMaxMs,
-    signal,
-    onRetry: (error: BacktrailError, attempt: number) => {
-      trouble = error.message;
-      metrics.retries.inc({ code: error.code });
-      // The first is news; after that, once in a while.
-      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
-    },
-  };
+  const retry = retryOf(config, { signal, metrics, log }, (message) => {
+    trouble = message;
+  });
   const delivery = new WhileLeading((ending) =>
     runDelivery({ database, receivers, retry, metrics, log, signal: AbortSignal.any([signal, ending]) }),
   );

@@ -1,8 +1,8 @@
 import { everTainted, maybeTainted } from '../shared/clickhouse/ask/alert-evidence.js';
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { readHorizon } from '../shared/clickhouse/horizon.js';
-import { appliedRecords, changedSince, flaggedModels, type Changed, type FlaggedModel } from './changes.js';
+import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
+import { changedSince, flaggedModels, type Changed, type FlaggedModel } from './changes.js';
 import { judge, type Reach } from './judge.js';
 import { reviseAlerts, type AlertRow } from './rows.js';
 

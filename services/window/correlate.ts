@@ -1,6 +1,6 @@
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { readHorizon } from '../shared/clickhouse/horizon.js';
+import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
 import type { TrailSettings } from '../shared/core/trail.js';
 import { changedModels } from './changed.js';
 import { reportsOf } from './reports.js';
@@ -42,12 +42,4 @@ export async function correlate(
       (await revise(database, INCIDENTS, { ...knowledge, said: incidents.map((one) => incidentRow(model, one)) }));
   }
   return { knownAtMs, models: models.length, revisions };
-}
-
-/** Only grows: of two reports for one K the one written after more was applied holds. */
-async function appliedRecords(database: Pick<ClickHouse, 'select'>): Promise<string> {
-  const [row] = await database.select<{ records: string }>(
-    "SELECT sum(next_offset) AS records FROM progress WHERE topic != ''",
-  );
-  return row?.records ?? '0';
 }

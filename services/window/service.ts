@@ -2,11 +2,10 @@ import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.
 import { elapsedMs, now, sleep } from '../shared/clock.js';
 import { trailSettings, type Config } from '../shared/config.js';
 import { MICROS_PER_MS } from '../shared/core/time.js';
-import type { BacktrailError } from '../shared/errors.js';
 import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
-import { retrying } from '../shared/runtime/retry.js';
+import { retrying, retryOf } from '../shared/runtime/retry.js';
 import { correlate } from './correlate.js';
 
 export const SERVICE = 'window';
@@ -28,17 +27,9 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
   );
   log.info({ port: health.port }, 'ready');
   const settings = trailSettings(config);
-  const retry = {
-    initialMs: config.limits.retryInitialMs,
-    maxMs: config.limits.retryMaxMs,
-    signal,
-    onRetry: (error: BacktrailError, attempt: number) => {
-      trouble = error.message;
-      metrics.retries.inc({ code: error.code });
-      // The first is news; after that, once in a while.
-      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
-    },
-  };
+  const retry = retryOf(config, { signal, metrics, log }, (message) => {
+    trouble = message;
+  });
   try {
     let afterMs = await retrying(() => lastKnownAt(database), retry);
     while (!signal.aborted) {

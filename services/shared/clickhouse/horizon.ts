@@ -25,3 +25,11 @@ export async function readHorizon(database: Pick<ClickHouse, 'select'>): Promise
     appliedUntilMs: Math.max(0, Number(row?.applied ?? 0)),
   };
 }
+
+/** Records applied to all input topics. Only grows: of two rows computed from what was there, that of the greater holds. */
+export async function appliedRecords(database: Pick<ClickHouse, 'select'>): Promise<string> {
+  const [row] = await database.select<{ records: string }>(
+    "SELECT sum(next_offset) AS records FROM progress WHERE topic != ''",
+  );
+  return row?.records ?? '0';
+}

@@ -1,5 +1,8 @@
 import { sleep } from '../clock.js';
+import type { Config } from '../config.js';
 import { asBacktrailError, BacktrailError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { Metrics } from '../metrics.js';
 
 export interface RetryOptions {
   readonly initialMs: number;
@@ -7,6 +10,25 @@ export interface RetryOptions {
   /** Ends the waiting; the last error is thrown then. */
   readonly signal: AbortSignal;
   readonly onRetry?: (error: BacktrailError, attempt: number) => void;
+}
+
+/** How a service waits for what is away. @param tell gets why it waits, each time */
+export function retryOf(
+  { limits }: Pick<Config, 'limits'>,
+  { signal, metrics, log }: { signal: AbortSignal; metrics: Metrics; log: Logger },
+  tell: (trouble: string) => void = () => undefined,
+): RetryOptions {
+  return {
+    initialMs: limits.retryInitialMs,
+    maxMs: limits.retryMaxMs,
+    signal,
+    onRetry: (error, attempt) => {
+      tell(error.message);
+      metrics.retries.inc({ code: error.code });
+      // The first is news; after that, once in a while.
+      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
+    },
+  };
 }
 
 /**

@@ -16,12 +16,12 @@ import { createProducer } from '../kafka/producer.js';
 import { schemaSource, type SchemaSource } from '../kafka/registry.js';
 import { schemaIdOf } from '../kafka/wire.js';
 import { createLog, type Logger } from '../log.js';
-import { createMetrics, type Metrics } from '../metrics.js';
+import { createMetrics } from '../metrics.js';
 import { timedPatience, type SchemaLookup } from './accept.js';
 import type { Definition } from './definition.js';
 import { serveHealth } from './http.js';
 import { Instance } from './instance.js';
-import { retrying, type RetryOptions } from './retry.js';
+import { retrying, retryOf } from './retry.js';
 
 export interface ServiceOptions {
   /** Aborts when the service shall end: the batch in hand is finished, written and committed first. */
@@ -119,22 +119,6 @@ function lookupIn(source: SchemaSource): SchemaLookup {
     const id = schemaIdOf(value);
     const { kind } = typeof id === 'number' ? await source.writerSchema(id) : { kind: 'unusable' };
     return kind === 'unknown' || kind === 'unreachable' ? kind : 'known';
-  };
-}
-
-function retryOf(
-  { limits }: Config,
-  { signal, metrics, log }: { signal: AbortSignal; metrics: Metrics; log: Logger },
-): RetryOptions {
-  return {
-    initialMs: limits.retryInitialMs,
-    maxMs: limits.retryMaxMs,
-    signal,
-    onRetry: (error, attempt) => {
-      metrics.retries.inc({ code: error.code });
-      // The first is news; after that, once in a while.
-      if (attempt === 1 || attempt % 20 === 0) log.warn({ code: error.code, attempt }, error.message);
-    },
   };
 }
 
