@@ -34,3 +34,15 @@ export async function changedModels(
   );
   return rows.map(({ model_id: modelId }) => modelId);
 }
+
+/** The models of which the releases topic said something in between. */
+export async function releasedModels(
+  database: Pick<ClickHouse, 'select'>,
+  span: { afterMs: number; untilMs: number },
+): Promise<string[]> {
+  const rows = await database.select<{ model_id: string }>(
+    `SELECT DISTINCT model_id FROM release_facts WHERE ${within('appended_at')} ORDER BY model_id`,
+    { after: span.afterMs, until: span.untilMs },
+  );
+  return rows.map(({ model_id: modelId }) => modelId);
+}

@@ -1,8 +1,9 @@
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
+import { elapsedMs } from '../shared/clock.js';
 import type { TrailSettings } from '../shared/core/trail.js';
-import { changedModels } from './changed.js';
+import { changedModels, releasedModels } from './changed.js';
 import { reportsOf } from './reports.js';
 import { AGENTS, INCIDENTS, revise, WINDOWS } from './revisions.js';
 import { agentRows, incidentRow, windowRow } from './to-row.js';
@@ -14,9 +15,13 @@ export interface Correlated {
   readonly revisions: number;
 }
 
+/** While a pass takes longer than this, it is asked what became of releases meanwhile: somebody waits for a flag. */
+const LOOK_EVERY_MS = 1_000;
+
 /**
  * Writes what windows and incidents say as known at the horizon, for every model that a record since `afterMs` may have
- * changed. A pure function of the facts: doing it again, or by two instances at once, says nothing new.
+ * changed. A pure function of the facts: doing it again, or by two instances at once, says nothing new. A model whose
+ * releases change meanwhile is written at once, as known by then, and once more by the next pass.
  * Throws when the signal aborts; what is not written then is written by the next pass.
  *
  * @returns null if nothing is complete beyond `afterMs` yet
@@ -25,21 +30,45 @@ export async function correlate(
   database: ClickHouse,
   { afterMs, settings, signal }: { afterMs: number; settings: TrailSettings; signal?: AbortSignal },
 ): Promise<Correlated | null> {
-  const horizon = await readHorizon(database);
-  const knownAtMs = Math.min(horizon.completeUntilMs, horizon.appliedUntilMs);
+  const knownAtMs = await completeUntil(database);
   if (knownAtMs <= afterMs) return null;
   const models = await changedModels(database, { afterMs, untilMs: knownAtMs });
   const version = await appliedRecords(database);
-  const views = new ViewReader(database);
+  const writtenLater = new Set<string>();
   let revisions = 0;
+  let [lookedMs, releasedUntilMs] = [elapsedMs(), knownAtMs];
   for (const model of models) {
     signal?.throwIfAborted();
-    const { windows, incidents } = await reportsOf(views, model, { knownAtMs, settings });
-    const knowledge = { modelId: model, knownAtMs, version };
-    revisions +=
-      (await revise(database, WINDOWS, { ...knowledge, said: windows.map(windowRow) })) +
-      (await revise(database, AGENTS, { ...knowledge, said: windows.flatMap(agentRows) })) +
-      (await revise(database, INCIDENTS, { ...knowledge, said: incidents.map((one) => incidentRow(model, one)) }));
+    if (elapsedMs() - lookedMs > LOOK_EVERY_MS) {
+      const untilMs = await completeUntil(database);
+      for (const urgent of await releasedModels(database, { afterMs: releasedUntilMs, untilMs })) {
+        const newer = { knownAtMs: untilMs, version: await appliedRecords(database) };
+        revisions += await report(database, { modelId: urgent, ...newer }, settings);
+        writtenLater.add(urgent);
+      }
+      [lookedMs, releasedUntilMs] = [elapsedMs(), Math.max(releasedUntilMs, untilMs)];
+    }
+    if (!writtenLater.has(model)) revisions += await report(database, { modelId: model, knownAtMs, version }, settings);
   }
   return { knownAtMs, models: models.length, revisions };
+}
+
+/** Up to when everything appended is there and applied, in Unix milliseconds. */
+export async function completeUntil(database: ClickHouse): Promise<number> {
+  const { completeUntilMs, appliedUntilMs } = await readHorizon(database);
+  return Math.min(completeUntilMs, appliedUntilMs);
+}
+
+async function report(
+  database: ClickHouse,
+  knowledge: { readonly modelId: string; readonly knownAtMs: number; readonly version: string },
+  settings: TrailSettings,
+): Promise<number> {
+  const { modelId, knownAtMs } = knowledge;
+  const { windows, incidents } = await reportsOf(new ViewReader(database), modelId, { knownAtMs, settings });
+  return (
+    (await revise(database, WINDOWS, { ...knowledge, said: windows.map(windowRow) })) +
+    (await revise(database, AGENTS, { ...knowledge, said: windows.flatMap(agentRows) })) +
+    (await revise(database, INCIDENTS, { ...knowledge, said: incidents.map((one) => incidentRow(modelId, one)) }))
+  );
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
 import { retrying, retryOf } from '../shared/runtime/retry.js';
-import { correlate } from './correlate.js';
+import { completeUntil, correlate } from './correlate.js';
 
 export const SERVICE = 'window';
 
@@ -14,6 +14,9 @@ const PAUSE_MIN_MS = 500;
 const PAUSE_MAX_MS = 30_000;
 /** Changes close together share a revision: a tenth of the time is spent computing, the rest waiting for more of them. */
 const PAUSE_FACTOR = 9;
+/** Further behind than this the services catch up, and every model changes all the time: nobody reads that, so it waits. */
+const BEHIND_MS = 60_000;
+const PAUSE_BEHIND_MAX_MS = 900_000;
 
 /** Keeps windows and incidents written up to the horizon until the signal aborts. Throws BacktrailError for what stops it. */
 export async function runWindow(config: Config, { signal, log }: { signal: AbortSignal; log: Logger }): Promise<void> {
@@ -44,8 +47,10 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
       }
       trouble = null;
       const pauseMs = (elapsedMs() - startedMs) * PAUSE_FACTOR;
-      const boundedMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, pauseMs));
-      await pause(boundedMs, signal, async () => (await retrying(() => releasedState(database), retry)) !== released);
+      await pause(pauseMs, signal, {
+        isReleased: async () => (await retrying(() => releasedState(database), retry)) !== released,
+        isBehind: async () => now() - (await retrying(() => completeUntil(database), retry)) > BEHIND_MS,
+      });
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -55,11 +60,18 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
   }
 }
 
-/** Somebody waits for what a flag or a rollback says: that ends the pause. */
-async function pause(ms: number, signal: AbortSignal, isReleased: () => Promise<boolean>): Promise<void> {
-  const untilMs = elapsedMs() + ms;
-  do await sleep(PAUSE_MIN_MS, signal);
-  while (!signal.aborted && elapsedMs() < untilMs && !(await isReleased()));
+/** Somebody waits for what a flag or a rollback says: that ends the pause, and so does having caught up. */
+async function pause(
+  ms: number,
+  signal: AbortSignal,
+  { isReleased, isBehind }: { readonly isReleased: () => Promise<boolean>; readonly isBehind: () => Promise<boolean> },
+): Promise<void> {
+  const fromMs = elapsedMs();
+  const hasPassed = (maxMs: number): boolean => elapsedMs() - fromMs >= Math.min(ms, maxMs);
+  do {
+    await sleep(PAUSE_MIN_MS, signal);
+    if (signal.aborted || (await isReleased())) return;
+  } while (!hasPassed(PAUSE_MAX_MS) || (!hasPassed(PAUSE_BEHIND_MAX_MS) && (await isBehind())));
 }
 
 /** Another one when the releases topic says something else of any model. */
