@@ -57,6 +57,17 @@ export function startTicks(stat: string): string | null {
   return fields[19] ?? null;
 }
 
+/** Stopped by SIGSTOP or a debugger: alive, but nothing it promises happens. Known on Linux only. */
+export function isFrozen(identity: Identity | null): boolean {
+  if (identity === null || process.platform !== 'linux') return false;
+  try {
+    const stat = readFileSync(`/proc/${String(identity.pid)}/stat`, 'utf8');
+    return /^[Tt] /.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
 let knownBootId: string | undefined;
 
 /** Start ticks count from the boot: after a reboot the same pid could be born at the same tick. */

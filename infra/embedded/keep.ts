@@ -17,12 +17,17 @@ export interface Keeper {
 
 const WATCH_EVERY_MS = 150;
 const PROBE_EVERY_MS = 60;
+const HEALTH_EVERY_MS = 5_000;
+/** What has not answered for so long while it should is frozen or stuck: it is killed, and started again. */
+export const SILENT_LIMIT_MS = 45_000;
+const BY_SIGNAL = /^killed by (?!SIG(ABRT|SEGV|BUS|FPE|ILL)$)/;
 
 interface Life {
   identity: Identity | null;
   /** Known for our own children only: of a process taken over from an earlier supervisor nobody tells how it ended. */
   ended: Promise<string> | null;
   bornMs: number;
+  wasReady: boolean;
 }
 
 /**
@@ -31,16 +36,21 @@ interface Life {
  */
 export async function keepAlive(
   spec: ProcessSpec,
-  adopted: ProcessRecord | null,
+  earlier: ProcessRecord | null,
   keeper: Keeper,
   signal: AbortSignal,
 ): Promise<void> {
   let deathsInARow = 0;
-  let restarts = adopted?.restarts ?? 0;
-  let wasReady = adopted !== null;
-  let life: Life | null = isAlive(adopted?.identity ?? null)
-    ? { identity: adopted?.identity ?? null, ended: null, bornMs: elapsedMs() }
+  let restarts = earlier?.restarts ?? 0;
+  let everReady = earlier !== null && (earlier.restarts > 0 || ['ready', 'restarting'].includes(earlier.state));
+  let life: Life | null = isAlive(earlier?.identity ?? null)
+    ? { identity: earlier?.identity ?? null, ended: null, bornMs: elapsedMs(), wasReady: false }
     : null;
+  if (earlier !== null && earlier.identity !== null && life === null) {
+    restarts += 1;
+    keeper.record({ identity: null, state: 'restarting', restarts, reason: 'ended while nobody watched' });
+    keeper.note(`${spec.name}: ended while nobody watched, starting it again`);
+  }
 
   for (;;) {
     if (life === null) {
@@ -48,16 +58,22 @@ export async function keepAlive(
       if (signal.aborted) return;
       life = await start(spec, keeper);
     }
-    const reason = await watch(spec, life, keeper, signal, () => {
-      wasReady = true;
-    });
+    const reason = await watch(spec, life, keeper, signal);
     if (reason === null) return;
 
-    deathsInARow = countDeath(deathsInARow, elapsedMs() - life.bornMs);
+    const { bornMs, wasReady } = life;
+    everReady ||= wasReady;
+    deathsInARow = countDeath(deathsInARow, {
+      livedMs: elapsedMs() - bornMs,
+      wasReady,
+      killed: BY_SIGNAL.test(reason),
+    });
     life = null;
     // A part that cannot even start the first time will not the second: whoever ran `up` is waiting for the reason.
     const verdict =
-      spec.kind === 'part' && !wasReady ? { kind: 'give-up' as const, why: 'did not start' } : afterDeath(deathsInARow);
+      spec.kind === 'part' && !everReady
+        ? { kind: 'give-up' as const, why: 'did not start' }
+        : afterDeath(deathsInARow);
     if (verdict.kind === 'give-up') {
       keeper.record({ identity: null, state: 'failed', reason: `${verdict.why}, last: ${reason}` });
       keeper.note(`${spec.name}: given up, ${verdict.why} (${reason})`);
@@ -78,29 +94,29 @@ async function start(spec: ProcessSpec, keeper: Keeper): Promise<Life> {
     await spec.prepare();
     const { identity, ended } = await launch(spec.command, { env: spec.env, logFile: keeper.logFile(spec.name) });
     keeper.record({ identity });
-    return { identity, ended, bornMs };
+    return { identity, ended, bornMs, wasReady: false };
   } catch (error) {
-    return { identity: null, ended: Promise.resolve(`could not be prepared: ${String(error)}`), bornMs };
+    return {
+      identity: null,
+      ended: Promise.resolve(`could not be prepared: ${String(error)}`),
+      bornMs,
+      wasReady: false,
+    };
   }
 }
 
 /** Resolves with the reason when the process has ended, with null when aborted. */
-async function watch(
-  spec: ProcessSpec,
-  life: Life,
-  keeper: Keeper,
-  signal: AbortSignal,
-  onReady: () => void,
-): Promise<string | null> {
+async function watch(spec: ProcessSpec, life: Life, keeper: Keeper, signal: AbortSignal): Promise<string | null> {
   const { identity, bornMs } = life;
   let ready = false;
+  const silence = new Silence(spec);
   while (!signal.aborted) {
     if (identity === null || !isAlive(identity)) {
       return (await Promise.race([life.ended, sleep(100).then(() => null)])) ?? 'ended, nobody saw how';
     }
     if (!ready && (await spec.ready())) {
       ready = true;
-      onReady();
+      life.wasReady = true;
       keeper.record({ state: 'ready' });
       keeper.note(
         `${spec.name}: ready after ${String(Math.round(elapsedMs() - bornMs))} ms, pid ${String(identity.pid)}`,
@@ -108,10 +124,38 @@ async function watch(
     } else if (!ready && elapsedMs() - bornMs > spec.readyLimitMs) {
       signalProcess(identity, 'SIGKILL');
       return `not ready after ${String(spec.readyLimitMs / 1000)} s`;
+    } else if (ready && silence.lastsMs() > SILENT_LIMIT_MS) {
+      signalProcess(identity, 'SIGKILL');
+      return `killed by SIGKILL: it had not answered for ${String(SILENT_LIMIT_MS / 1000)} s`;
     }
     await sleep(ready ? WATCH_EVERY_MS : PROBE_EVERY_MS, signal);
   }
   return null;
+}
+
+/** How long a process has not answered, asked every few seconds beside the watch for its death. */
+class Silence {
+  #askedMs = elapsedMs();
+  #silentSinceMs: number | null = null;
+  #asking = false;
+
+  constructor(readonly spec: ProcessSpec) {}
+
+  lastsMs(): number {
+    const sinceAskedMs = elapsedMs() - this.#askedMs;
+    // We were frozen ourselves, or had no time: what we did not ask did not stay silent.
+    if (sinceAskedMs > 2 * HEALTH_EVERY_MS && !this.#asking) this.#silentSinceMs = null;
+    if (!this.#asking && sinceAskedMs > HEALTH_EVERY_MS) void this.#ask();
+    return this.#silentSinceMs === null ? 0 : elapsedMs() - this.#silentSinceMs;
+  }
+
+  async #ask(): Promise<void> {
+    this.#asking = true;
+    this.#askedMs = elapsedMs();
+    const answers = await this.spec.alive();
+    this.#silentSinceMs = answers ? null : (this.#silentSinceMs ?? this.#askedMs);
+    this.#asking = false;
+  }
 }
 
 /** Ends a process that is no longer kept, and says in the record that it was meant to end. */

@@ -61,6 +61,7 @@ async function endOf(child: ChildProcess): Promise<string> {
 /** Asks it to end, waits, and ends it when the limit is over. Resolves when it is gone. */
 export async function stopProcess(identity: Identity, limitMs: number): Promise<'gone' | 'asked' | 'killed'> {
   if (!signalProcess(identity, 'SIGTERM')) return 'gone';
+  signalProcess(identity, 'SIGCONT'); // a frozen one would hear it only then
   if (await untilDead(identity, limitMs)) return 'asked';
   signalProcess(identity, 'SIGKILL');
   await untilDead(identity, 10_000);

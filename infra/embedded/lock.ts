@@ -22,6 +22,12 @@ export async function withLock<T>(path: string, onWait: () => void, act: () => P
   }
 }
 
+/** For as long as this process lives; false when somebody else who lives has it. */
+export function lockForLife(path: string): boolean {
+  // The first try may only find, and clear away, what a dead one left.
+  return tryLock(path) || tryLock(path);
+}
+
 function tryLock(path: string): boolean {
   // Written first and linked into place: the lock is never seen without its holder's name.
   const mine = `${path}.${String(process.pid)}`;

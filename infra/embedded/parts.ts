@@ -6,7 +6,7 @@ import { javaProgram } from './java.js';
 import { JAVA_FLAGS, type KafkaSetup, kafkaCommand, prepareKafka } from './kafka-part.js';
 import { type Command, nodeCommand } from './launch.js';
 import { HOST, type PartName } from './ports.js';
-import { httpAnswers, kafkaAnswers } from './ready.js';
+import { anyStatus, httpAnswers, kafkaAnswers } from './ready.js';
 import type { ServiceSpec, Wanted } from './stack-file.js';
 
 const CLICKHOUSE_THREADS = '32';
@@ -21,6 +21,8 @@ export interface ProcessSpec {
   /** Before every start. */
   prepare: () => Promise<void>;
   ready: () => Promise<boolean>;
+  /** Does it still answer at all? A service that waits for a server does. */
+  alive: () => Promise<boolean>;
   readyLimitMs: number;
   stopLimitMs: number;
 }
@@ -58,7 +60,15 @@ export function partSpec(part: PartName, wanted: Wanted, home: Home, env: Env): 
     };
     // It needs many threads, and libuv reads their number before a program runs: unset, it would start itself a second time.
     const threaded = { ...common.env, UV_THREADPOOL_SIZE: CLICKHOUSE_THREADS };
-    return { ...common, env: threaded, command, prepare, ready: () => httpAnswers(`${address}/ping`) };
+    const answers = (): Promise<boolean> => httpAnswers(`${address}/ping`);
+    return {
+      ...common,
+      env: threaded,
+      command,
+      prepare,
+      ready: answers,
+      alive: () => httpAnswers(`${address}/ping`, anyStatus),
+    };
   }
   const { jars } = wanted;
   if (jars === null) throw new Error(`${part} is wanted without jars`);
@@ -72,13 +82,14 @@ export function partSpec(part: PartName, wanted: Wanted, home: Home, env: Env): 
     command: kafkaCommand(setup, env),
     prepare: () => prepareKafka(setup, env),
     ready: () => kafkaAnswers(address),
+    alive: () => kafkaAnswers(address),
   };
 }
 
 function registryParts(
   setup: { jar: string; data: string; port: number; address: string },
   env: Env,
-): Pick<ProcessSpec, 'command' | 'env' | 'prepare' | 'ready'> {
+): Pick<ProcessSpec, 'command' | 'env' | 'prepare' | 'ready' | 'alive'> {
   return {
     command: [javaProgram(env), ...JAVA_FLAGS, '-Xmx256m', '-jar', setup.jar],
     env: {
@@ -95,6 +106,7 @@ function registryParts(
       return Promise.resolve();
     },
     ready: () => httpAnswers(`${setup.address}/subjects`),
+    alive: () => httpAnswers(`${setup.address}/subjects`, anyStatus),
   };
 }
 
@@ -116,6 +128,7 @@ export function serviceSpec(service: ServiceSpec, wanted: Wanted, env: Env): Pro
     address,
     prepare: () => Promise.resolve(),
     ready: () => httpAnswers(`${address}/readyz`),
+    alive: () => httpAnswers(`${address}/healthz`, anyStatus),
     // It first reads what it must know, however much that is: only its death counts.
     readyLimitMs: Number.POSITIVE_INFINITY,
     stopLimitMs: STOP_LIMIT_MS,

@@ -7,9 +7,16 @@ const LONGEST_DELAY_MS = 10_000;
 export const WELL_AFTER_MS = 30_000;
 export const DEATHS_IN_A_ROW_MAX = 6;
 
-/** Deaths in a row after one more, at the end of a life of so many milliseconds. */
-export function countDeath(deathsInARow: number, livedMs: number): number {
-  return livedMs >= WELL_AFTER_MS ? 1 : deathsInARow + 1;
+/** How a life ended. `killed`: by a signal, which is not something it did itself. */
+export interface Death {
+  readonly livedMs: number;
+  readonly wasReady: boolean;
+  readonly killed: boolean;
+}
+
+/** Deaths in a row after one more. What was ready and is killed from outside would have lived on: it begins to count anew. */
+export function countDeath(deathsInARow: number, { livedMs, wasReady, killed }: Death): number {
+  return livedMs >= WELL_AFTER_MS || (wasReady && killed) ? 1 : deathsInARow + 1;
 }
 
 /** 250 ms, then twice as long each time, at most 10 s; after six deaths in a row nobody believes in the seventh life. */

@@ -26,6 +26,8 @@ export interface Wanted {
   jars: { kafka: string; registry: string } | null;
   endpoints: Endpoints;
   services: ServiceSpec[];
+  /** Nothing is wanted any more: `down` says so before it ends the supervisor, which is then not started again. */
+  stop?: true;
 }
 
 /**

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { elapsedMs, sleep } from '../../services/shared/clock.js';
 import { type Endpoints, mergeEndpoints } from './endpoints.js';
 import { type Home, logFile } from './home.js';
-import { type Identity, isAlive, signalProcess } from './identity.js';
+import { type Identity, isAlive, isFrozen, signalProcess } from './identity.js';
+import { guarded } from './guard.js';
 import { launch, nodeCommand } from './launch.js';
 import { withLock } from './lock.js';
 import { explainLog, logTail } from './log-files.js';
@@ -21,6 +22,8 @@ export interface Started {
 
 // A service may have much to read before it is ready; `up` then ends without it and says so.
 const SERVICES_LIMIT_MS = 60_000;
+// One that was killed is started again by its guard.
+const SUPERVISOR_AWAY_MS = 5_000;
 // Longer than any part is given to become ready: the supervisor, which knows more, gives up first.
 const OVERALL_LIMIT_MS = 200_000;
 
@@ -39,10 +42,12 @@ export async function startStack(options: StartOptions): Promise<Started> {
     const recorded = readStackFile(options.home.stackFile);
     const before = livingOf(recorded);
     const wanted = await planStack(options, before, mergeEndpoints(options.env, recorded), say);
-    const supervisor = await superviseWanted(options, wanted);
     const fresh = before.supervisor === null && before.processes.length === 0;
+    // How often something was started again counts from here.
+    if (fresh) writeJson(options.home.stackFile, { supervisor: null, generation: 0, processes: [] });
+    await superviseWanted(options, wanted);
     try {
-      await untilParts(options, supervisor, wanted);
+      await untilParts(options, wanted);
       await options.migrate?.(wanted.endpoints);
     } catch (error) {
       if (fresh) await stopAll(options.home);
@@ -51,7 +56,7 @@ export async function startStack(options: StartOptions): Promise<Started> {
     const services = await placeServices(options.services ?? [], wanted, before);
     const complete = { ...wanted, generation: wanted.generation + 1, services };
     writeJson(options.home.wantedFile, complete);
-    const processes = await untilServices(options, supervisor, complete);
+    const processes = await untilServices(options, complete);
     const names = new Set(before.processes.map(({ name }) => name));
     const started = processes.filter(({ name }) => !names.has(name)).map(({ name }) => name);
     return { endpoints: wanted.endpoints, started, processes, tookMs: elapsedMs() - beganMs };
@@ -68,32 +73,32 @@ function makeHome(home: Home): void {
   }
 }
 
-async function superviseWanted(options: StartOptions, wanted: Wanted): Promise<Identity> {
+async function superviseWanted(options: StartOptions, wanted: Wanted): Promise<void> {
   const { home, env } = options;
   writeJson(home.wantedFile, wanted);
   const running = readStackFile(home.stackFile)?.supervisor ?? null;
-  if (running !== null && isAlive(running)) return running;
-  const { identity, ended } = await launch(nodeCommand('infra/embedded/supervisor-main', [home.root]), {
-    env,
-    logFile: logFile(home, 'supervisor'),
-  });
+  if (running !== null && isAlive(running)) {
+    if (isFrozen(running)) signalProcess(running, 'SIGCONT');
+    return;
+  }
+  const command = guarded(nodeCommand('infra/embedded/supervisor-main', [home.root]), home);
+  const { identity, ended } = await launch(command, { env, logFile: logFile(home, 'supervisor') });
   if (identity === null) throw new StackError(`The supervisor could not be started: ${await ended}`);
-  return identity;
 }
 
-async function untilParts(options: StartOptions, supervisor: Identity, wanted: Wanted): Promise<void> {
-  const records = await until(options, supervisor, wanted, (parts) =>
+async function untilParts(options: StartOptions, wanted: Wanted): Promise<void> {
+  const records = await until(options, wanted, (parts) =>
     parts.filter(({ kind }) => kind === 'part').every(({ state }) => state === 'ready' || state === 'failed'),
   );
   const failed = records.find(({ kind, state }) => kind === 'part' && state === 'failed');
   if (failed !== undefined) throw new StackError(failureSentence(options.home, failed));
 }
 
-async function untilServices(options: StartOptions, supervisor: Identity, wanted: Wanted): Promise<ProcessRecord[]> {
+async function untilServices(options: StartOptions, wanted: Wanted): Promise<ProcessRecord[]> {
   const deadline = elapsedMs() + SERVICES_LIMIT_MS;
   const settled = (records: ProcessRecord[]): boolean =>
     elapsedMs() > deadline || records.every(({ state }) => state === 'ready' || state === 'failed');
-  const records = await until(options, supervisor, wanted, settled);
+  const records = await until(options, wanted, settled);
   const failed = records.find(({ state }) => state === 'failed');
   if (failed !== undefined) throw new StackError(failureSentence(options.home, failed));
   return records;
@@ -102,20 +107,22 @@ async function untilServices(options: StartOptions, supervisor: Identity, wanted
 /** Waits for a condition on what the supervisor says runs, once it has acted on what is wanted. */
 async function until(
   options: StartOptions,
-  supervisor: Identity,
   wanted: Wanted,
   condition: (records: ProcessRecord[]) => boolean,
 ): Promise<ProcessRecord[]> {
   const deadline = elapsedMs() + OVERALL_LIMIT_MS;
+  let seenMs = elapsedMs();
   for (;;) {
+    const stack = readStackFile(options.home.stackFile);
+    const supervisor = stack?.supervisor ?? null;
     if (options.signal?.aborted === true) {
-      signalProcess(supervisor, 'SIGTERM'); // it stops what was begun; nobody waits for it
+      leave(options.home, wanted, supervisor);
       throw new StackError('interrupted');
     }
-    const stack = readStackFile(options.home.stackFile);
-    const acted = stack?.supervisor?.pid === supervisor.pid && stack.generation >= wanted.generation;
+    if (isAlive(supervisor)) seenMs = elapsedMs();
+    const acted = stack !== null && isAlive(supervisor) && stack.generation >= wanted.generation;
     if (acted && condition(stack.processes)) return stack.processes;
-    if (!isAlive(supervisor)) {
+    if (elapsedMs() - seenMs > SUPERVISOR_AWAY_MS) {
       const tail = logTail(logFile(options.home, 'supervisor'));
       throw new StackError(`The process that watches over the stack ended.${sentenceOf(tail)}`);
     }
@@ -126,6 +133,12 @@ async function until(
     }
     await sleep(30);
   }
+}
+
+/** It stops what was begun; nobody waits for it. */
+function leave(home: Home, wanted: Wanted, supervisor: Identity | null): void {
+  writeJson(home.wantedFile, { ...wanted, stop: true });
+  if (supervisor !== null) signalProcess(supervisor, 'SIGTERM');
 }
 
 function failureSentence(home: Home, failed: ProcessRecord): string {

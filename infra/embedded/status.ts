@@ -1,7 +1,7 @@
 import { withoutUsers } from '../../services/shared/redact.js';
 import { type Endpoint, type Endpoints, mergeEndpoints, PARTS } from './endpoints.js';
 import type { Env, Home } from './home.js';
-import { isAlive } from './identity.js';
+import { isAlive, isFrozen } from './identity.js';
 import type { PartName } from './ports.js';
 import { httpAnswers, kafkaAnswers } from './ready.js';
 import { externalAnswers } from './plan.js';
@@ -40,14 +40,14 @@ export interface StackStatus {
 /** What is there, asked of each server now, not only read from the record. */
 export async function stackStatus(home: Home, env: Env): Promise<StackStatus> {
   const stack = readStackFile(home.stackFile);
-  const supervised = isAlive(stack?.supervisor ?? null);
+  const supervised = isAlive(stack?.supervisor ?? null) && !isFrozen(stack?.supervisor ?? null);
   const endpoints = mergeEndpoints(env, stack);
   const records = stack?.processes ?? [];
   const [kafka, registry, clickhouse, services] = await Promise.all([
-    partStatus('kafka', endpoints.kafka, records),
-    partStatus('registry', endpoints.registry, records),
-    partStatus('clickhouse', endpoints.clickhouse, records),
-    Promise.all(records.filter(({ kind }) => kind === 'service').map(serviceStatus)),
+    partStatus('kafka', endpoints.kafka, { records, supervised }),
+    partStatus('registry', endpoints.registry, { records, supervised }),
+    partStatus('clickhouse', endpoints.clickhouse, { records, supervised }),
+    Promise.all(records.filter(({ kind }) => kind === 'service').map((record) => serviceStatus(record, supervised))),
   ]);
   const parts = { kafka, registry, clickhouse };
   const embedded = Object.values(parts).some(({ source }) => source === 'embedded');
@@ -56,7 +56,11 @@ export async function stackStatus(home: Home, env: Env): Promise<StackStatus> {
   return { parts, services, supervised, allReady };
 }
 
-async function partStatus(part: PartName, endpoint: Endpoint | null, records: ProcessRecord[]): Promise<PartStatus> {
+async function partStatus(
+  part: PartName,
+  endpoint: Endpoint | null,
+  { records, supervised }: { records: ProcessRecord[]; supervised: boolean },
+): Promise<PartStatus> {
   if (endpoint?.source === 'external') {
     const state = (await externalAnswers(part, endpoint.address)) ? 'ready' : 'unreachable';
     return { ...endpoint, address: withoutUsers(endpoint.address), state, pid: null, restarts: 0, reason: null };
@@ -66,13 +70,13 @@ async function partStatus(part: PartName, endpoint: Endpoint | null, records: Pr
     return { address: null, source: null, state: 'stopped', pid: null, restarts: 0, reason: null };
   }
   const { restarts, reason } = record;
-  const state = await stateNow(record, (address) => partAnswers(part, address));
+  const state = await stateNow(record, supervised, (address) => partAnswers(part, address));
   return { address: record.address, source: 'embedded', state, pid: livePid(record), restarts, reason };
 }
 
-async function serviceStatus(record: ProcessRecord): Promise<ServiceStatus> {
+async function serviceStatus(record: ProcessRecord, supervised: boolean): Promise<ServiceStatus> {
   const { name, restarts, reason, address } = record;
-  const state = await stateNow(record, (url) => httpAnswers(`${url}/readyz`));
+  const state = await stateNow(record, supervised, (url) => httpAnswers(`${url}/readyz`));
   return { name, pid: livePid(record), state, restarts, reason, url: address };
 }
 
@@ -81,9 +85,18 @@ export async function partAnswers(part: PartName, address: string): Promise<bool
   return httpAnswers(part === 'registry' ? `${address}/subjects` : `${address}/ping`);
 }
 
-async function stateNow(record: ProcessRecord, answers: (address: string) => Promise<boolean>): Promise<SeenState> {
-  if (!isAlive(record.identity))
-    return record.state === 'ready' || record.state === 'starting' ? 'stopped' : record.state;
+async function stateNow(
+  record: ProcessRecord,
+  supervised: boolean,
+  answers: (address: string) => Promise<boolean>,
+): Promise<SeenState> {
+  if (!isAlive(record.identity)) {
+    if (record.state === 'failed') return 'failed';
+    // Dead this very moment, or waiting for its next life; without a supervisor there is none.
+    if (!supervised) return 'stopped';
+    return record.state === 'ready' ? 'restarting' : record.state;
+  }
+  if (isFrozen(record.identity)) return 'unreachable';
   if (record.state !== 'ready') return record.state;
   return (await answers(record.address)) ? 'ready' : 'unreachable';
 }

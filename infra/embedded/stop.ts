@@ -6,7 +6,7 @@ import { endProcess } from './keep.js';
 import { stopProcess } from './launch.js';
 import { withLock } from './lock.js';
 import { STOP_LIMIT_MS } from './parts.js';
-import { type ProcessRecord, readStackFile, writeJson } from './stack-file.js';
+import { type ProcessRecord, readStackFile, readWanted, writeJson } from './stack-file.js';
 
 export interface StopOptions {
   home: Home;
@@ -38,6 +38,8 @@ export async function stopAll(home: Home): Promise<string[]> {
   const stack = readStackFile(home.stackFile);
   if (stack === null) return [];
   const names = stack.processes.filter(({ identity }) => isAlive(identity)).map(({ name }) => name);
+  const wanted = readWanted(home.wantedFile);
+  if (wanted !== null) writeJson(home.wantedFile, { ...wanted, stop: true });
   if (stack.supervisor !== null) await stopProcess(stack.supervisor, SUPERVISOR_LIMIT_MS);
   // It may have been killed before, or have had to be killed now: what it left is stopped here, in the same order.
   const left = (readStackFile(home.stackFile)?.processes ?? []).filter(({ identity }) => isAlive(identity));

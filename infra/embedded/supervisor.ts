@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { elapsedMs, now, sleep } from '../../services/shared/clock.js';
 import { PARTS } from './endpoints.js';
@@ -5,6 +7,7 @@ import { type Env, type Home, logFile } from './home.js';
 import { identityOf, isAlive } from './identity.js';
 import { endProcess, keepAlive, type Keeper } from './keep.js';
 import { boundLogs } from './log-files.js';
+import { lockForLife } from './lock.js';
 import { partSpec, type ProcessSpec, serviceSpec, STOP_LIMIT_MS } from './parts.js';
 import { type ProcessRecord, readStackFile, readWanted, type StackFile, type Wanted, writeJson } from './stack-file.js';
 
@@ -26,12 +29,16 @@ interface Kept {
  */
 export async function supervise(home: Home, env: Env, stop: AbortSignal): Promise<void> {
   const earlier = readStackFile(home.stackFile);
-  if (isAlive(earlier?.supervisor ?? null)) throw new Error('another supervisor runs in this folder');
+  if (readWanted(home.wantedFile)?.stop === true) return;
+  const lock = join(home.root, 'supervisor.lock');
+  if (isAlive(earlier?.supervisor ?? null) || !lockForLife(lock)) {
+    throw new Error('another supervisor runs in this folder');
+  }
   const supervisor = new Supervisor(home, env, earlier);
   let lookedAt = elapsedMs();
   while (!stop.aborted) {
     const wanted = readWanted(home.wantedFile);
-    if (wanted !== null && wanted.owner !== null && !isAlive(wanted.owner)) break;
+    if (wanted?.stop === true || (wanted !== null && wanted.owner !== null && !isAlive(wanted.owner))) break;
     await supervisor.reconcile(wanted);
     if (elapsedMs() - lookedAt > BOUND_LOGS_EVERY_MS) {
       survive('the logs could not be shortened', () => {
@@ -42,6 +49,7 @@ export async function supervise(home: Home, env: Env, stop: AbortSignal): Promis
     await sleep(LOOK_EVERY_MS, stop);
   }
   await supervisor.stopAll();
+  rmSync(lock, { force: true });
 }
 
 class Supervisor {
@@ -54,8 +62,9 @@ class Supervisor {
     readonly earlier: StackFile | null,
   ) {
     // What lives of an earlier stack stays on record until it is taken over: a crash now must not lose its pid.
-    const living = (earlier?.processes ?? []).filter((record) => isAlive(record.identity));
-    this.#stack = { supervisor: identityOf(process.pid), generation: 0, processes: living };
+    // What died with it stays, too: it is started again, and that is counted.
+    const processes = earlier?.processes ?? [];
+    this.#stack = { supervisor: identityOf(process.pid), generation: 0, processes };
     this.#save();
   }
 
@@ -114,12 +123,7 @@ class Supervisor {
     this.#stack.processes = [...this.#stack.processes.filter((other) => other !== known), record];
     this.#save();
     const letGo = new AbortController();
-    const done = keepAlive(
-      spec,
-      isAlive(record.identity) ? { ...record } : null,
-      this.#keeper(record, spec),
-      letGo.signal,
-    );
+    const done = keepAlive(spec, known === undefined ? null : { ...record }, this.#keeper(record, spec), letGo.signal);
     this.#kept.set(spec.name, { spec, basis, record, letGo, done });
   }
 

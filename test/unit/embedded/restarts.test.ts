@@ -12,7 +12,13 @@ describe('a process that died', () => {
   });
 
   test('after a good life begins to count anew', () => {
-    expect(countDeath(4, WELL_AFTER_MS)).toBe(1);
-    expect(countDeath(4, WELL_AFTER_MS - 1)).toBe(5);
+    const ended = { wasReady: true, killed: false };
+    expect(countDeath(4, { ...ended, livedMs: WELL_AFTER_MS })).toBe(1);
+    expect(countDeath(4, { ...ended, livedMs: WELL_AFTER_MS - 1 })).toBe(5);
+  });
+
+  test('killed from outside it begins to count anew, unless it was not even ready', () => {
+    expect(countDeath(4, { livedMs: 10, wasReady: true, killed: true })).toBe(1);
+    expect(countDeath(4, { livedMs: 10, wasReady: false, killed: true })).toBe(5);
   });
 });
