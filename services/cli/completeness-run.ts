@@ -13,6 +13,7 @@ import { readLost, type Lost } from '../shared/clickhouse/gap-bounds.js';
 import { READERS, readLeftAt } from '../shared/clickhouse/progress-rows.js';
 import type { Stream } from '../shared/core/record.js';
 import { createAdmin, type LogAdmin } from '../shared/kafka/admin.js';
+import { patientClickHouse, patiently, type Patience } from '../shared/runtime/patience.js';
 import { otherLogFromStart } from '../shared/runtime/log-check.js';
 import type { PartitionOffsets } from '../shared/runtime/ports.js';
 import type { CompletenessOptions } from './completeness.js';
@@ -49,13 +50,20 @@ export interface TopicReport {
 
 export async function accountForTopics(options: CompletenessOptions, context: CliContext): Promise<void> {
   const config = await configWithStack(context);
-  const database = connectClickHouse(config.reader);
+  const patience: Patience = {
+    signal: context.signal,
+    say: (sentence) => {
+      say(context, sentence);
+    },
+  };
+  const database = patientClickHouse(connectClickHouse(config.reader), patience);
   const topics: TopicReport[] = [];
   try {
-    const admin = await createAdmin(config.kafka);
+    const admin = await patiently(() => createAdmin(config.kafka), patience);
     try {
       for (const stream of Object.keys(READERS) as Stream[]) {
-        topics.push(await reportOn(stream, topicName(stream, config.kafka.topicPrefix), { database, admin }));
+        const topic = topicName(stream, config.kafka.topicPrefix);
+        topics.push(await patiently(() => reportOn(stream, topic, { database, admin }), patience));
       }
     } finally {
       await admin.close();

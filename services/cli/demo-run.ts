@@ -12,6 +12,7 @@ import { elapsedMs, now } from '../shared/clock.js';
 import { trailSettings, type Config } from '../shared/config.js';
 import type { Answer, Question } from '../shared/core/question.js';
 import { isoFromMs } from '../shared/core/time.js';
+import { patientClickHouse } from '../shared/runtime/patience.js';
 import { printJson, say, type CliContext } from './context.js';
 import { checkTruth } from './check-truth.js';
 import type { DemoOptions } from './demo.js';
@@ -38,9 +39,13 @@ export async function demo(options: DemoOptions, context: CliContext): Promise<v
   }
   const config = await clock.stage('stack', () => configWithStack(context));
   const progress = progressLine(context.stderr, context.env);
-  const database = connectClickHouse(config.clickhouse);
+  const waits = (sentence: string): void => {
+    progress.clear();
+    say(context, sentence);
+  };
+  const database = patientClickHouse(connectClickHouse(config.clickhouse), { signal: context.signal, say: waits });
   try {
-    const report = await runPipeline({ trail, config, database, clock, progress, context });
+    const report = await runPipeline({ trail, config, database, clock, progress, waits, context });
     progress.clear();
     print(report, options, context);
     if (report.checks !== null && report.checks.differences.length > 0) context.endWith(EXIT.findings);
@@ -90,10 +95,11 @@ interface Pipeline {
   readonly database: ClickHouse;
   readonly clock: StageClock;
   readonly progress: ProgressLine;
+  readonly waits: (sentence: string) => void;
   readonly context: CliContext;
 }
 
-async function runPipeline({ trail, config, database, clock, progress, context }: Pipeline): Promise<Report> {
+async function runPipeline({ trail, config, database, clock, progress, waits, context }: Pipeline): Promise<Report> {
   const { signal } = context;
   const count = trail.records.length;
   const sent = await clock.stage(
@@ -101,6 +107,7 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     () =>
       sendTrail(config, trail.records, {
         signal,
+        say: waits,
         onProgress: (done) => {
           progress.update(`sending: ${done} of ${count} records`);
         },
@@ -112,6 +119,7 @@ async function runPipeline({ trail, config, database, clock, progress, context }
     () =>
       untilApplied(database, sent, {
         signal,
+        say: waits,
         onProgress: (applied, wanted) => {
           progress.update(`applying: ${applied} of ${wanted} records`);
         },

@@ -57,5 +57,12 @@ async function onStack(scenarios: readonly Scenario[], context: CliContext): Pro
   const { outcomesOf } = await import('../scenario/stack-engine.js');
   const { runServices } = await import('../scenario/services.js');
   const { configWithStack } = await import('./stack-config.js');
-  return outcomesOf(scenarios, { config: await configWithStack(context), runServices, signal: context.signal });
+  return outcomesOf(scenarios, {
+    config: await configWithStack(context),
+    runServices,
+    signal: context.signal,
+    say: (sentence) => {
+      say(context, sentence);
+    },
+  });
 }

@@ -7,6 +7,7 @@ import { createAdmin } from '../shared/kafka/admin.js';
 import { registeredIds } from '../shared/kafka/deploy-subjects.js';
 import { RecordInvalidError, valueEncoder, type ValueEncoder } from '../shared/kafka/encode.js';
 import { createProducer, type BatchProducer, type OutgoingRecord } from '../shared/kafka/producer.js';
+import { patiently, patientProducer } from '../shared/runtime/patience.js';
 
 export const INPUT_STREAMS: readonly Stream[] = ['releases', 'inferences', 'proofs', 'payments', 'agents'];
 
@@ -29,6 +30,7 @@ export interface SentTopic {
 export interface SendOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (sent: number) => void;
+  readonly say?: (sentence: string) => void;
 }
 
 /** So many records wait to be sent at most: some megabytes. */
@@ -47,12 +49,14 @@ export async function sendTrail(
   options: SendOptions,
 ): Promise<SentTopic[]> {
   const { topicPrefix: prefix } = config.kafka;
-  const ids = await registeredIds(config.registry, { prefix });
-  const admin = await createAdmin(config.kafka);
+  const ids = await patiently(() => registeredIds(config.registry, { prefix }), options);
+  const admin = await patiently(() => createAdmin(config.kafka), options);
   try {
-    const before = await spans(admin, prefix);
-    const producer = await createProducer(config.kafka);
-    const sender = new Sender(producer, prefix, (stream) => valueEncoder(stream, ids[stream]));
+    const before = await patiently(() => spans(admin, prefix), options);
+    const producer = await patiently(() => createProducer(config.kafka, { idempotent: true }), options);
+    const sender = new Sender(patientProducer(producer, options), prefix, (stream) =>
+      valueEncoder(stream, ids[stream]),
+    );
     try {
       for await (const record of records) {
         await sender.add(record);
@@ -63,7 +67,7 @@ export async function sendTrail(
     } finally {
       await producer.close();
     }
-    const after = await spans(admin, prefix);
+    const after = await patiently(() => spans(admin, prefix), options);
     return INPUT_STREAMS.map((stream) => ({
       stream,
       topic: topicName(stream, prefix),

@@ -8,12 +8,16 @@ import type { StackContents } from './up.js';
 /** Every service, in the order of its usual port. */
 export const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment', 'window', 'alert'] as const;
 const FIRST_PORT = 9401;
+const MIGRATE_WAIT_MS = 60_000;
 
 /** What the embedded stack is filled with: our topics, subjects and tables, and one process a service. */
 export function stackContents(env: Environment): StackContents {
   return {
     migrate: async (endpoints) => {
-      await migrateAll(loadConfig({ ...env, ...endpointEnv(endpoints) }));
+      const { patiently } = await import('../shared/runtime/patience.js');
+      const config = loadConfig({ ...env, ...endpointEnv(endpoints) });
+      // What was ready a moment ago may be on its way back.
+      await patiently(() => migrateAll(config), { signal: new AbortController().signal, limitMs: MIGRATE_WAIT_MS });
     },
     services: SERVICES.map((name, i): ServiceSpec => ({
       name,

@@ -1,5 +1,6 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs, sleep } from '../shared/clock.js';
+import { OUTAGE_MAX_MS } from '../shared/runtime/patience.js';
 import type { SentTopic } from './send-trail.js';
 import { CommandError, EXIT } from './exit.js';
 
@@ -8,6 +9,7 @@ export interface WaitOptions {
   readonly onProgress: (applied: bigint, wanted: bigint) => void;
   /** So long without any progress is an error. */
   readonly patienceMs?: number;
+  readonly say?: (sentence: string) => void;
 }
 
 interface ProgressRow {
@@ -21,7 +23,8 @@ interface ProgressRow {
 }
 
 const POLL_MS = 50;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = OUTAGE_MAX_MS;
+const SAY_AFTER_MS = 20_000;
 /** Its rows are the only ones that depend on what release records say of the past. */
 const SWEPT_SERVICE = 'inference';
 /** Its rows rest on inferences, too. */
@@ -44,6 +47,7 @@ export async function untilApplied(
   const inferences = sent.find(({ stream }) => stream === 'inferences')?.partitions ?? [];
   let movedAtMs = elapsedMs();
   let before = '';
+  let told = false;
   for (;;) {
     const rows = await database.select<ProgressRow>(
       'SELECT service, topic, partition, next_offset, release_offset, linked FROM progress',
@@ -59,10 +63,14 @@ export async function untilApplied(
     if (open.length === 0 && unswept.length === 0 && unlinked.length === 0) return;
     options.onProgress(wanted - open.reduce((sum, { left }) => sum + left, 0n), wanted);
     const state = JSON.stringify(rows);
-    if (state !== before) movedAtMs = elapsedMs();
+    if (state !== before) [movedAtMs, told] = [elapsedMs(), false];
     before = state;
     if (options.signal.aborted) throw new Error('interrupted');
     if (elapsedMs() - movedAtMs > (options.patienceMs ?? PATIENCE_MS)) throw stuck(open, { unswept, unlinked });
+    if (!told && elapsedMs() - movedAtMs > SAY_AFTER_MS) {
+      told = true;
+      options.say?.('Waiting: nothing was applied for 20 s. `backtrail status` says which services run.');
+    }
     await sleep(POLL_MS, options.signal);
   }
 }

@@ -7,6 +7,7 @@ import type { Stream } from '../shared/core/record.js';
 import { deploySubjects } from '../shared/kafka/deploy-subjects.js';
 import { RecordInvalidError, valueEncoder, type ValueEncoder } from '../shared/kafka/encode.js';
 import type { BatchProducer, OutgoingRecord } from '../shared/kafka/producer.js';
+import { patiently } from '../shared/runtime/patience.js';
 import { runScenario } from './run.js';
 import type { Outcome, Scenario, ScenarioRecord } from './scenario.js';
 import { DatabasesOfStories } from './story-databases.js';
@@ -20,6 +21,8 @@ export type RunServices = (config: Config, signal: AbortSignal) => Promise<void>
 export interface StackAddress {
   readonly config: Config;
   readonly signal: AbortSignal;
+  /** Told that an outage is waited out. */
+  readonly say?: (sentence: string) => void;
 }
 
 /** How stories are told. */
@@ -74,7 +77,7 @@ export class StackEngine {
 
   static async open(address: StackAddress): Promise<StackEngine> {
     const { kafka, registry } = address.config;
-    const ids = await deploySubjects(registry, { prefix: kafka.topicPrefix });
+    const ids = await patiently(() => deploySubjects(registry, { prefix: kafka.topicPrefix }), address);
     return new StackEngine(
       address,
       new Map(TOPIC_STREAMS.map((stream) => [stream, valueEncoder(stream, ids[stream])])),
@@ -85,7 +88,7 @@ export class StackEngine {
     this.#address = address;
     this.#encoders = encoders;
     this.#name = `story_${randomBytes(4).toString('hex')}`;
-    this.#databases = new DatabasesOfStories(address.config.clickhouse, this.#name);
+    this.#databases = new DatabasesOfStories(address.config.clickhouse, this.#name, address);
   }
 
   /** Tells some stories at once, each in topics and a database of its own. */
@@ -93,7 +96,7 @@ export class StackEngine {
     const { kafka } = this.#address.config;
     const run = { name: `${this.#name}_${this.#lots}`, stories: scenarios.length, partitions: telling.partitions ?? 1 };
     this.#lots += 1;
-    const topics = new TopicsOfStories(kafka, run);
+    const topics = new TopicsOfStories(kafka, run, this.#address);
     const stage = { ...this.#address, ...telling, encoders: this.#encoders, databases: this.#databases, topics };
     const running: Promise<Outcome>[] = [];
     const start = (index: number): void => {

@@ -1,16 +1,19 @@
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
 import { dropDatabase, emptyDatabase, migrate, tableStatements } from '../shared/clickhouse/migrate.js';
 import type { ClickHouseConfig } from '../shared/config.js';
+import { patientClickHouse, patiently, type Patience } from '../shared/runtime/patience.js';
 
 /** Throw-away databases for story after story. One that is given back is emptied and serves again: that is 20 times faster. */
 export class DatabasesOfStories {
   readonly #config: ClickHouseConfig;
   readonly #name: string;
+  readonly #patience: Patience;
   readonly #free: ClickHouse[] = [];
   readonly #made: ClickHouse[] = [];
   readonly #statements = new Map<ClickHouse, ReadonlyMap<string, string>>();
 
-  constructor(config: ClickHouseConfig, name: string) {
+  constructor(config: ClickHouseConfig, name: string, patience: Patience) {
+    this.#patience = patience;
     this.#config = config;
     this.#name = name;
   }
@@ -23,9 +26,9 @@ export class DatabasesOfStories {
       return free;
     }
     const config = { ...this.#config, database: `${this.#name}_${this.#made.length}` };
-    const database = connectClickHouse(config);
+    const database = patientClickHouse(connectClickHouse(config), this.#patience);
     this.#made.push(database);
-    await migrate(config);
+    await patiently(() => migrate(config), this.#patience);
     this.#statements.set(database, await tableStatements(database));
     return database;
   }

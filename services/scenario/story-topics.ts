@@ -2,6 +2,7 @@ import type { KafkaConfig } from '../shared/config.js';
 import { createTopics, deleteTopics } from '../shared/kafka/deploy-topics.js';
 import { createProducer, type BatchProducer } from '../shared/kafka/producer.js';
 import { planTopics } from '../shared/kafka/topic-plan.js';
+import { patiently, patientProducer, type Patience } from '../shared/runtime/patience.js';
 
 /** Where one story is told. */
 export interface StoryTopics {
@@ -26,6 +27,7 @@ interface Chapter {
  */
 export class TopicsOfStories {
   readonly #kafka: KafkaConfig;
+  readonly #patience: Patience;
   readonly #run: { readonly name: string; readonly stories: number; readonly partitions: number };
   readonly #chapterStories: number;
   readonly #chapters = new Map<number, Chapter>();
@@ -34,8 +36,10 @@ export class TopicsOfStories {
   constructor(
     kafka: KafkaConfig,
     run: { readonly name: string; readonly stories: number; readonly partitions: number },
+    patience: Patience,
   ) {
     this.#kafka = kafka;
+    this.#patience = patience;
     this.#run = run;
     this.#chapterStories = Math.ceil(CHAPTER_STORIES / run.partitions);
   }
@@ -82,8 +86,11 @@ export class TopicsOfStories {
   async #open(prefixes: readonly string[]): Promise<BatchProducer> {
     const { partitions } = this.#run;
     const planned = prefixes.flatMap((prefix) => planTopics({ prefix, partitions, timestampType: 'CreateTime' }));
-    const [, producer] = await allOf([createTopics(this.#kafka, planned), createProducer(this.#kafka)]);
-    return producer;
+    const [, producer] = await allOf([
+      patiently(() => createTopics(this.#kafka, planned), this.#patience),
+      patiently(() => createProducer(this.#kafka, { idempotent: true }), this.#patience),
+    ]);
+    return patientProducer(producer, this.#patience);
   }
 
   async #end({ prefix, producer }: Chapter): Promise<void> {

@@ -2,6 +2,7 @@ import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs, sleep } from '../shared/clock.js';
 import { groupBy } from '../shared/core/group.js';
 import type { Stream } from '../shared/core/record.js';
+import { OUTAGE_MAX_MS } from '../shared/runtime/patience.js';
 
 /** What a story has sent. */
 export interface Sent {
@@ -33,7 +34,7 @@ const FIRST_LOOK_MS = 250;
 const LOOK_MS = 75;
 const LOOK_GROWTH = 1.5;
 const LOOK_MAX_MS = 1_000;
-const NO_PROGRESS_MS = 60_000;
+const NO_PROGRESS_MS = OUTAGE_MAX_MS;
 
 /**
  * Waits until every record is applied and told apart from its copies, every inference is joined with every release record

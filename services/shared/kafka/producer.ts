@@ -29,11 +29,20 @@ const CHUNK_RECORDS_MAX = 10_000;
 const RECORD_OVERHEAD_BYTES = 40;
 const ALL_REPLICAS = -1;
 
+export interface ProducerOptions {
+  /** The broker tells a batch that is sent once more from a new one: a call may be repeated with the same records. */
+  readonly idempotent?: boolean;
+}
+
 /** A connected producer. Close it, or the process does not end. */
-export async function createProducer(settings: KafkaSettings): Promise<BatchProducer> {
+export async function createProducer(
+  settings: KafkaSettings,
+  { idempotent = false }: ProducerOptions = {},
+): Promise<BatchProducer> {
   const producer = kafkaClient(settings).producer({
     createPartitioner: javaCompatiblePartitioner,
     allowAutoTopicCreation: false,
+    idempotent,
     // More at once would let a retried batch arrive behind its successor.
     maxInFlightRequests: 1,
   });
