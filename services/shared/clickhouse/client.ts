@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { text } from 'node:stream/consumers';
 
-import { ClickHouseError, createClient } from '@clickhouse/client';
+import { ClickHouseError, createClient, parseError } from '@clickhouse/client';
 
 import type { ClickHouseConfig } from '../config.js';
 import { BacktrailError, type ErrorCode } from '../errors.js';
@@ -82,7 +82,10 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
           clickhouse_settings: SETTINGS,
           use_multipart_params_auto: true,
         });
-        return result.json<T>();
+        answeredByClickHouse(result.response_headers);
+        return await result.json<T>().catch((error: unknown) => {
+          throw error instanceof SyntaxError ? notRows(error) : error;
+        });
       }).catch((error: unknown) => {
         throw question === undefined ? error : withLimitsNamed(error);
       });
@@ -93,24 +96,26 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
         // What fails half-way is an error of its own then, not bytes behind the rows.
         const settings = { ...SETTINGS, wait_end_of_query: 1 } as const;
         const query = `${sql} FORMAT Native`;
-        const { stream } = await client.exec({ query, query_params: params, clickhouse_settings: settings });
-        return Buffer.concat((await stream.toArray()) as Buffer[]);
+        const { stream, response_headers } = await client.exec({
+          query,
+          query_params: params,
+          clickhouse_settings: settings,
+        });
+        const rows = Buffer.concat((await stream.toArray()) as Buffer[]);
+        answeredByClickHouse(response_headers);
+        return rows;
       });
     },
 
     async insert(table, rows) {
       if (rows.length === 0) return;
-      await translated(() => client.insert({ table, values: rows, format: 'JSONEachRow' }));
+      const lines = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      await inserted(client, `INSERT INTO ${table} FORMAT JSONEachRow`, [lines]);
     },
 
     async insertBytes(table, { format, columns }, blocks) {
       const names = columns === null ? '' : `(${columns.map((name) => `\`${name}\``).join(', ')})`;
-      await translated(async () => {
-        const query = `INSERT INTO ${table} ${names} SETTINGS ${INSERT_SETTINGS} FORMAT ${format}`;
-        const { stream } = await client.exec({ query, values: Readable.from(blocks, { objectMode: false }) });
-        // Nothing comes; read to its end the socket can be used again.
-        await finished(stream.resume());
-      });
+      await inserted(client, `INSERT INTO ${table} ${names} SETTINGS ${INSERT_SETTINGS} FORMAT ${format}`, blocks);
     },
 
     async command(sql, params = {}) {
@@ -119,6 +124,41 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
 
     close: () => client.close(),
   };
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * Rows count as durable when ClickHouse itself says so, with nothing behind it: a failure may come with the status 200, when
+ * the headers were sent before it, and whatever stands between may answer 200 for a server that is not there.
+ */
+async function inserted(
+  client: ReturnType<typeof createClient>,
+  query: string,
+  blocks: readonly Buffer[],
+): Promise<void> {
+  await translated(async () => {
+    const { stream, response_headers } = await client.exec({
+      query,
+      values: Readable.from(blocks, { objectMode: false }),
+    });
+    const answer = (await text(stream)).trim();
+    if (answer !== '') throw parseError(answer);
+    answeredByClickHouse(response_headers);
+  });
+}
+
+function answeredByClickHouse(headers: Headers = {}): void {
+  const code = headers['x-clickhouse-exception-code'];
+  if (code !== undefined)
+    throw new ClickHouseError({ message: 'failed half-way', code: String(code), type: 'EXCEPTION' });
+  if (Object.keys(headers).some((name) => name.toLowerCase().startsWith('x-clickhouse-'))) return;
+  throw new Error('an answer of 200 that is not from ClickHouse');
+}
+
+/** A page of some proxy, or a failure that ClickHouse told behind the rows. */
+function notRows(cause: SyntaxError): Error {
+  return new Error(`an answer that is not rows: ${cause.message}`, { cause });
 }
 
 /** Server error codes that have a meaning for us; every other one is a statement that is refused. */

@@ -1,3 +1,5 @@
+import { BacktrailError } from '../errors.js';
+
 /**
  * Blocks of ClickHouse's Native format (see native.ts) as a SELECT gives them, one behind the other. Nothing is decoded:
  * it is only found where the values of each column lie, so that whole columns can be copied as they are. For columns of
@@ -20,7 +22,17 @@ export interface ColumnPlace {
 
 const WIDTHS: Readonly<Record<string, number>> = { Int32: 4, UInt32: 4, UInt64: 8, DateTime64: 8, UInt256: 32 };
 
+/** Throws what is worth another try: an answer that was cut, or has a failure told behind its rows. */
 export function blocksIn(view: DataView): NativeBlock[] {
+  try {
+    return readBlocks(view);
+  } catch (cause) {
+    const message = `an answer that is not in the Native format: ${cause instanceof Error ? cause.message : ''}`;
+    throw new BacktrailError('CLICKHOUSE_UNREACHABLE', message, { cause });
+  }
+}
+
+function readBlocks(view: DataView): NativeBlock[] {
   const blocks: NativeBlock[] = [];
   const place = { at: 0 };
   while (place.at < view.byteLength) {

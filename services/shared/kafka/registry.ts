@@ -25,6 +25,7 @@ export interface SchemaSource {
 export type Registry = string | RegistryConfig;
 
 const REQUEST_TIMEOUT_MS = 5_000;
+const NOT_FOUND = 404;
 // The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
 const NO_RETRIES = { retries: 0 };
 
@@ -49,7 +50,7 @@ export function registryClient(registry: Registry, timeoutMs = REQUEST_TIMEOUT_M
       retry: NO_RETRIES,
       ...(auth === null ? {} : { auth }),
       ...(url.startsWith('https:') ? { agent: trusting(ca) } : {}),
-      middlewares: [limitTime(timeoutMs), expectObject],
+      middlewares: [limitTime(timeoutMs), expectRegistry],
     },
     { [SchemaType.AVRO]: writerOptions() },
   );
@@ -64,15 +65,39 @@ function limitTime(timeoutMs: number): Middleware {
   return () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: timeoutMs }) });
 }
 
-/** A page of some proxy in between is no answer of a registry: without this it would count as a broken schema. */
-const expectObject: Middleware = () => ({
-  response: async (next) => {
-    const response = await next();
-    const data: unknown = response.data();
-    if (typeof data === 'object' && data !== null) return response;
-    throw Object.assign(new Error(`no registry answers at ${response.request().url()}`), { status: response.status() });
-  },
-});
+/** That nobody can say now; any status but 404 means it. */
+const BAD_GATEWAY = 502;
+
+/**
+ * A page of some proxy in between is no answer of a registry, whatever its status: without this it would count as a broken
+ * schema, or as a registry that has never heard of the id, and records that are well would be given up.
+ */
+const expectRegistry: Middleware = ({ resourceName, resourceMethod }) => {
+  const isSchema = resourceName === 'Schema' && resourceMethod === 'find';
+  return {
+    response: async (next) => {
+      const response = await next().catch((error: unknown) => {
+        throw responseStatus(error) === NOT_FOUND && !isFromRegistry(error) ? noRegistry('404') : error;
+      });
+      const data: unknown = response.data();
+      if (isObject(data) && (!isSchema || typeof data['schema'] === 'string')) return response;
+      throw noRegistry(response.request().url());
+    },
+  };
+};
+
+/** Of a refusal the library keeps the `message` that registries give, or says that there was none. */
+function isFromRegistry(error: unknown): boolean {
+  return !(error instanceof Error) || !error.message.includes(`Error, status ${NOT_FOUND}`);
+}
+
+function isObject(data: unknown): data is Record<string, unknown> {
+  return typeof data === 'object' && data !== null;
+}
+
+function noRegistry(what: string): Error {
+  return Object.assign(new Error(`no registry answers: ${what}`), { status: BAD_GATEWAY });
+}
 
 /** Writer schemas of this registry. */
 export function schemaSource(registry: Registry, timeoutMs = REQUEST_TIMEOUT_MS): SchemaSource {
@@ -99,7 +124,7 @@ export function responseStatus(error: unknown): number | null {
 function explain(id: number, error: unknown): WriterSchema {
   const message = error instanceof Error ? error.message : String(error);
   const status = responseStatus(error);
-  if (status === 404) return { kind: 'unknown', reason: `schema ${id} is not known to the registry: ${message}` };
+  if (status === NOT_FOUND) return { kind: 'unknown', reason: `schema ${id} is not known to the registry: ${message}` };
   // The library gives every failed request a status, 400 for those that never got an answer. Without one, the
   // schema did arrive and cannot be used, today or ever.
   if (status !== null) return { kind: 'unreachable', reason: `schema ${id} could not be fetched: ${message}` };
