@@ -10,6 +10,9 @@ const GROUP_MOVED = [
   'PRODUCER_FENCED',
 ];
 
+// What a commit is told while kafkajs joins the group anew, after an outage of the broker.
+const NOT_JOINED = 'Consumer group was not initialized';
+
 /** Translates what kafkajs throws. Everything that kafkajs calls worth another try is an outage, which is waited out. */
 export function translateKafka(error: unknown): BacktrailError {
   if (error instanceof BacktrailError) return error;
@@ -21,6 +24,7 @@ export function translateKafka(error: unknown): BacktrailError {
 function codeOf(origin: unknown, error: unknown): ErrorCode {
   const type = property(origin, 'type');
   if (typeof type === 'string' && GROUP_MOVED.includes(type)) return 'KAFKA_GROUP_MOVED';
+  if (origin instanceof Error && origin.message.startsWith(NOT_JOINED)) return 'KAFKA_GROUP_MOVED';
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'KAFKA_TOPIC_MISSING';
   const ours =
     String(property(error, 'name')).startsWith('KafkaJS') || String(property(origin, 'name')).startsWith('KafkaJS');
