@@ -19,6 +19,7 @@ interface Options {
   readonly model?: string;
   readonly json?: true;
   readonly envelope?: true;
+  readonly run?: string;
 }
 
 /** What each question asks, in the words of SPEC 9, and an example of how to ask it. */
@@ -82,6 +83,7 @@ function questionCommand(ask: Ask, parent: Command, context: CliContext): Comman
     command.addOption(option.makeOptionMandatory(required.includes(argument)));
   }
   command.option('--known <time>', 'as known at this time (default: everything the log has)');
+  command.option('--run <id>', 'answer from the rows of a replay');
   command.option('--json', 'the answer as JSON');
   command.option('--envelope', 'as JSON in {answer, known_at, complete_until, provisional}');
   command.addHelpText('after', `\nExample:\n  $ backtrail ask ${example}`);
@@ -127,7 +129,7 @@ export function buildQuestion(ask: Ask, given: Readonly<Record<string, unknown>>
 
 async function run(question: Question, options: Options, context: CliContext): Promise<void> {
   const { askOnStack } = await import('./ask-stack.js');
-  const answered = await askOnStack(question, context);
+  const answered = await askOnStack(question, context, options.run);
   const { answer } = answered;
   if (options.envelope) printJson(context, { answer, ...horizonFields(answered) });
   // A list has no room for more than its items.

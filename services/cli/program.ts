@@ -13,6 +13,7 @@ import { registerDown } from './down.js';
 import { registerImport } from './import.js';
 import { registerConfig } from './config.js';
 import { registerMigrate } from './migrate.js';
+import { registerReplay } from './replay.js';
 import { registerScenario } from './scenario.js';
 import { registerService } from './service.js';
 import { stackContents } from './stack-contents.js';
@@ -37,7 +38,7 @@ export async function runProgram(args: readonly string[], context: CliContext): 
 export function buildProgram(context: CliContext): Command {
   const program = new Command('backtrail')
     .description('Makes the path backward of a model rollback completely visible, and provable.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .exitOverride()
     // `alerts` and its subcommands have options of the same names.
@@ -55,6 +56,7 @@ export function buildProgram(context: CliContext): Command {
   registerImport(program, context);
   registerCompleteness(program, context);
   registerDlq(program, context);
+  registerReplay(program, context);
   registerScenario(program, context);
   registerUp(program, context, stackContents(context.env));
   registerStatus(program, context);
@@ -76,7 +78,7 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage or bad input, 3 findings or mismatch, 130 interrupted.
 Data goes to stdout, everything else to stderr. --json gives every command's data as JSON.`;
 
-function version(): string {
+export function packageVersion(): string {
   const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

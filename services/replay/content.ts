@@ -1,0 +1,171 @@
+import type { ClickHouse, Params } from '../shared/clickhouse/client.js';
+import type { Scope } from './manifest.js';
+
+/** One thing that a run and the live tables both say, as analysts see it. */
+export interface Content {
+  readonly name: string;
+  readonly view: string;
+  /** What names a row on both sides. */
+  readonly keys: readonly string[];
+  /** Columns that say when something was written, not what. */
+  readonly without?: readonly string[];
+  /** Which rows belong to the scope. */
+  readonly where: string;
+  /** The section of SPEC that makes a row of records, where it is no record itself. */
+  readonly rule?: string;
+  /** Says what was known when it was written last: nothing that can be had for an earlier time. */
+  readonly latestOnly?: true;
+}
+
+/** The databases in which it is looked up what belongs to a scope: what one has lost the other still knows. */
+export type Sources = readonly string[];
+
+/** Columns that hold where a record lies: they differ between topics with other numbers of partitions. */
+const POSITIONS: ReadonlySet<string> = new Set(['partition', 'offset', 'of_partition', 'of_offset']);
+
+/** The name of a database or column in a statement. */
+export function quoted(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+}
+
+/** Conditions on ids: everything that hangs on the inferences of a scope. */
+export interface Members {
+  readonly inferences: string;
+  readonly payments: string;
+  readonly agents: string;
+}
+
+export function membersOf(scope: Scope, sources: Sources): Members {
+  const among = (column: string, select: (database: string) => string): string =>
+    `${column} IN (${sources.map((one) => select(quoted(one))).join(' UNION ALL ')})`;
+  const said = [`model_id = {model:String}`];
+  if (scope.release !== undefined) {
+    said.push(
+      scope.activation === undefined
+        ? '(release = {release:String} OR has(candidates.release, {release:String}))'
+        : `((release = {release:String} AND activation = {activation:UInt32}) OR
+           arrayExists(c -> c.release = {release:String} AND c.activation = {activation:UInt32}, candidates))`,
+    );
+  }
+  if (scope.fromMicros !== undefined) said.push("occurred_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')");
+  if (scope.toMicros !== undefined) said.push("occurred_at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')");
+  const ids = (database: string): string =>
+    `SELECT inference_id FROM ${database}.inference_revisions WHERE ${said.join(' AND ')}`;
+  const inferences = among('inference_id', ids);
+  const payments = `(${among(
+    'payment_id',
+    (database) => `SELECT payment_id FROM ${database}.payment_links WHERE ${inferences}`,
+  )} OR ${among('payment_id', (one) => `SELECT payment_id FROM ${one}.payment_facts WHERE model_id = {model:String}`)})`;
+  const exposed = among(
+    'agent_id',
+    (database) => `SELECT assumeNotNull(agent_id) FROM ${database}.inference_revisions
+      WHERE agent_id IS NOT NULL AND ${said.join(' AND ')}`,
+  );
+  // Whoever names another agent may have been reached through it.
+  const agents = `(model_id = {model:String} OR notEmpty(upstream_agent_ids) OR ${exposed})`;
+  return { inferences, payments, agents };
+}
+
+export function scopeParams({ model, release, activation, fromMicros, toMicros }: Scope): Params {
+  return {
+    model,
+    ...(release === undefined ? {} : { release }),
+    ...(activation === undefined ? {} : { activation }),
+    ...(fromMicros === undefined ? {} : { from: fromMicros }),
+    ...(toMicros === undefined ? {} : { to: toMicros }),
+  };
+}
+
+export function contentsOf({ inferences, payments, agents }: Members): readonly Content[] {
+  const model = 'model_id = {model:String}';
+  const written = ['known_at'];
+  return [
+    { name: 'release_records', view: 'release_records', keys: ['event_id'], where: model },
+    { name: 'inference_records', view: 'inference_records', keys: ['inference_id'], where: inferences },
+    { name: 'proof_records', view: 'proof_records', keys: ['event_id'], where: inferences },
+    { name: 'payment_records', view: 'payment_records', keys: ['event_id'], where: payments },
+    { name: 'agent_records', view: 'agent_records', keys: ['event_id'], where: agents },
+    {
+      name: 'copies',
+      view: 'copies',
+      keys: ['stream', 'partition', 'offset'],
+      where: `((stream = 'inferences' AND ${inferences.replace('inference_id', 'subject_id')})
+        OR (stream = 'releases' AND subject_id = {model:String}))`,
+      rule: 'SPEC 2: the first copy in log order counts',
+    },
+    {
+      name: 'inference_revisions',
+      view: 'inference_revisions',
+      keys: ['inference_id', 'known_at'],
+      without: ['said_until'],
+      where: inferences,
+      rule: 'SPEC 5: which release served',
+    },
+    {
+      name: 'payment_revisions',
+      view: 'payment_revisions',
+      keys: ['payment_id', 'known_at'],
+      where: payments,
+      rule: 'SPEC 6: what a payment is split over',
+    },
+    {
+      name: 'model_state_revisions',
+      view: 'model_state_revisions',
+      keys: ['known_at'],
+      where: model,
+      rule: 'SPEC 4 and 7: activations, flags and what they cover',
+    },
+    {
+      name: 'alert_states',
+      view: 'alert_states',
+      keys: ['alert_id', 'changed_at'],
+      where: model,
+      rule: 'SPEC 7: alerts',
+    },
+    ...[
+      { name: 'window_reports', keys: ['release', 'activation'], rule: 'SPEC 7: windows' },
+      { name: 'window_agent_classes', keys: ['release', 'activation', 'agent_id', 'class'], rule: 'SPEC 6: agents' },
+      { name: 'incident_reports', keys: ['release'], rule: 'SPEC 7: incidents' },
+    ].map((one) => ({ ...one, view: one.name, without: written, where: model, latestOnly: true as const })),
+  ];
+}
+
+/**
+ * One side of a comparison: the database, and up to when its records are taken. Asked by a connection of its own: a view that
+ * calls a view with parameters finds that one in the database of the connection, not in its own.
+ */
+export interface Side {
+  readonly database: Pick<ClickHouse, 'select' | 'database'>;
+  readonly knownAtMs: number | null;
+}
+
+export interface Columns {
+  readonly all: readonly string[];
+  /** Without where records lie. */
+  readonly placeless: readonly string[];
+  readonly condition: string;
+}
+
+/** Which columns of a view are compared, and of which rows. */
+export async function columnsOf(
+  { view, without = [], where }: Content,
+  { database, knownAtMs }: Side,
+): Promise<Columns> {
+  const rows = await database.select<{ name: string }>(
+    'SELECT name FROM system.columns WHERE database = {database:String} AND table = {view:String} ORDER BY position',
+    { database: database.database, view },
+  );
+  const all = rows.map(({ name }) => name).filter((name) => !without.includes(name));
+  const time = ['appended_at', 'changed_at', 'known_at'].filter((name) => all.includes(name));
+  const known = time.map((name) => `toUnixTimestamp64Milli(${name}) <= ${String(knownAtMs)}`);
+  return {
+    all,
+    placeless: all.filter((name) => !POSITIONS.has(name)),
+    condition: knownAtMs === null ? where : [`(${where})`, ...known].join(' AND '),
+  };
+}
+
+/** A strong hash of what a row says, the same on every machine. */
+export function rowHash(columns: readonly string[]): string {
+  return `SHA256(toJSONString(tuple(${columns.map(quoted).join(', ')})))`;
+}

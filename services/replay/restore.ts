@@ -1,0 +1,68 @@
+import type { ClickHouse } from '../shared/clickhouse/client.js';
+import { membersOf, quoted, scopeParams } from './content.js';
+import type { Scope } from './manifest.js';
+
+interface Restored {
+  readonly table: string;
+  readonly where: string;
+  /** Columns that may differ between two rows that say the same. */
+  readonly without?: readonly string[];
+  /** Columns whose value is from the moment of writing. */
+  readonly fresh?: readonly string[];
+}
+
+const MODEL = 'model_id = {model:String}';
+
+/**
+ * Writes the rows of a run that the live tables do not have. Only ever adds rows: where the live tables know more, their
+ * row has the greater version and holds; so it is safe beside services, and doing it twice adds nothing.
+ * @returns rows written, by table
+ */
+export async function restore(
+  clickhouse: Pick<ClickHouse, 'select' | 'command'>,
+  scope: Scope,
+  { run, live }: { readonly run: string; readonly live: string },
+): Promise<Record<string, number>> {
+  const written: Record<string, number> = {};
+  const params = scopeParams(scope);
+  for (const { table, where, without = [], fresh = [] } of tablesOf(scope, run)) {
+    const rows = await clickhouse.select<{ name: string }>(
+      `SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String}
+       AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY position`,
+      { database: live, table },
+    );
+    const columns = rows.map(({ name }) => name).filter((name) => !fresh.includes(name));
+    const says = `SHA256(toJSONString(tuple(${columns
+      .filter((name) => !without.includes(name))
+      .map(quoted)
+      .join(', ')})))`;
+    const missing = `FROM ${quoted(run)}.${table} FINAL WHERE ${where}
+      AND ${says} NOT IN (SELECT ${says} FROM ${quoted(live)}.${table} FINAL)`;
+    const [found] = await clickhouse.select<{ n: string }>(`SELECT count() AS n ${missing}`, params);
+    written[table] = Number(found?.n ?? 0);
+    if (written[table] === 0) continue;
+    const names = columns.map(quoted).join(', ');
+    await clickhouse.command(`INSERT INTO ${quoted(live)}.${table} (${names}) SELECT ${names} ${missing}`, params);
+  }
+  return written;
+}
+
+/** What is rebuilt before what is made of it: whoever reads meanwhile finds records before what they say. */
+function tablesOf(scope: Scope, run: string): readonly Restored[] {
+  const { inferences, payments, agents } = membersOf(scope, [run]);
+  return [
+    { table: 'release_facts', where: MODEL },
+    { table: 'model_state_rows', where: MODEL, without: ['release_offset'] },
+    { table: 'copy_rows', where: '1' },
+    { table: 'inference_rows', where: `${MODEL} AND ${inferences}`, without: ['release_offset'] },
+    { table: 'proof_facts', where: inferences },
+    { table: 'payment_facts', where: payments },
+    { table: 'payment_refs', where: payments },
+    { table: 'agent_facts', where: agents },
+    { table: 'payment_rows', where: payments, without: ['version'] },
+    ...['window_rows', 'window_agents', 'incident_rows'].map((table) => {
+      return { table, where: MODEL, without: ['known_at', 'version'] };
+    }),
+    { table: 'alert_rows', where: MODEL, without: ['version'], fresh: ['written_at'] },
+  ];
+}
