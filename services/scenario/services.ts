@@ -7,6 +7,7 @@ import type { Config } from '../shared/config.js';
 import type { Stream } from '../shared/core/record.js';
 import { createLog } from '../shared/log.js';
 import type { Definition } from '../shared/runtime/definition.js';
+import { patiently } from '../shared/runtime/patience.js';
 import { runService } from '../shared/runtime/service.js';
 import { allOf } from './story-topics.js';
 
@@ -15,10 +16,14 @@ export async function runServices(config: Config, signal: AbortSignal): Promise<
   const failed = new AbortController();
   const ending = AbortSignal.any([signal, failed.signal]);
   const run = async <S extends Stream>(definition: Definition<S>): Promise<void> => {
+    const log = createLog('warn', { service: definition.service });
     try {
-      const log = createLog('warn', { service: definition.service });
-      await runService(definition, { ...config, port: 0 }, { signal: ending, log });
+      // What ends a service in an outage is not final: the supervisor would start its process again.
+      await patiently(() => runService(definition, { ...config, port: 0 }, { signal: ending, log }), {
+        signal: ending,
+      });
     } catch (error) {
+      if (signal.aborted) return;
       failed.abort();
       throw error;
     }

@@ -25,6 +25,8 @@ function codeOf(origin: unknown, error: unknown): ErrorCode {
   const type = property(origin, 'type');
   if (typeof type === 'string' && GROUP_MOVED.includes(type)) return 'KAFKA_GROUP_MOVED';
   if (origin instanceof Error && origin.message.startsWith(NOT_JOINED)) return 'KAFKA_GROUP_MOVED';
+  // kafkajs gives up after the first broker it asked; while a broker restarts, there is none to find.
+  if (property(origin, 'name') === 'KafkaJSGroupCoordinatorNotFound') return 'KAFKA_UNREACHABLE';
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'KAFKA_TOPIC_MISSING';
   const ours =
     String(property(error, 'name')).startsWith('KafkaJS') || String(property(origin, 'name')).startsWith('KafkaJS');
