@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util';
+import { FAULTS, type FaultName } from './faults.js';
+
+export interface ChaosOptions {
+  readonly minutes: number;
+  readonly seed: string;
+  readonly faults: readonly FaultName[];
+  readonly stories: number;
+  readonly events: number;
+}
+
+export const USAGE = `Breaks a stack of its own while it works, and compares every answer.
+
+  npm run chaos -- --minutes 2 --seed 7
+  npm run chaos -- --minutes 10 --faults kill-service,freeze-service
+
+Options: --minutes M (2), --seed S (random), --faults A,B (all), --stories N (8) and --events N (3000) a round.
+Faults: ${Object.keys(FAULTS).join(', ')}.
+
+Exit codes: 0 no finding, 3 at least one, 2 wrong arguments. What differs is printed as scenario files.`;
+
+/** @throws Error with a sentence for the user; null when only help is wanted */
+export function chaosOptions(args: readonly string[], randomSeed: () => string): ChaosOptions | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '2' },
+      seed: { type: 'string' },
+      faults: { type: 'string', default: Object.keys(FAULTS).join(',') },
+      stories: { type: 'string', default: '8' },
+      events: { type: 'string', default: '3000' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return null;
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error(`--minutes is a number above 0, not ${values.minutes}`);
+  const faults = values.faults.split(',');
+  const unknown = faults.filter((name) => !(name in FAULTS));
+  if (unknown.length > 0) throw new Error(`no such fault: ${unknown.join(', ')}`);
+  return {
+    minutes,
+    seed: values.seed ?? randomSeed(),
+    faults: faults as FaultName[],
+    stories: whole('stories', values.stories),
+    events: whole('events', values.events),
+  };
+}
+
+function whole(name: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} is a whole number, not ${text}`);
+  return Number(text);
+}
