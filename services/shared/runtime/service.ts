@@ -84,8 +84,8 @@ export async function runService<S extends Stream>(
   log.info('ended');
 }
 
-/** What of an instance follows from its definition and the configuration. */
-function partsOf<S extends Stream>(definition: Definition<S>, config: Config, settings: KafkaSettings) {
+/** What of an instance follows from its definition and the configuration; a replay reads by other consumers. */
+export function partsOf<S extends Stream>(definition: Definition<S>, config: Config, settings: KafkaSettings) {
   const { limits, kafka, registry } = config;
   const { stream, service } = definition;
   const input = topicName(stream, kafka.topicPrefix);
