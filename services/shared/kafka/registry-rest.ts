@@ -31,7 +31,7 @@ export function registryRest(registry: Registry): RegistryRest {
     const options = { method, headers, agent };
     const { status, text } = await exchange(`${url}${path}`, options, body === undefined ? '' : JSON.stringify(body));
     if (status === NOT_FOUND) return null;
-    if (status >= 200 && status < 300) return text === '' ? {} : JSON.parse(text);
+    if (status >= 200 && status < 300) return text === '' ? {} : parsed(text, path);
     const code = status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_REFUSED';
     throw new BacktrailError(code, `the schema registry answered ${method} ${path} with ${status}: ${text}`);
   }
@@ -68,5 +68,14 @@ async function exchange(
     return { status: response.statusCode ?? 0, text: await textOf(response) };
   } catch (error) {
     throw new BacktrailError('REGISTRY_UNREACHABLE', `no answer from ${url}`, { cause: error });
+  }
+}
+
+/** A page of some proxy in between is no answer of a registry, whatever its status. */
+function parsed(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BacktrailError('REGISTRY_UNREACHABLE', `no schema registry answers at ${path}`, { cause });
   }
 }
