@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { topicName } from '../../schemas/topics.js';
 import { agent } from '../agent/definition.js';
 import { Watch } from '../alert/watch.js';
 import { inference } from '../inference/definition.js';
@@ -7,7 +8,7 @@ import { payment } from '../payment/definition.js';
 import { proof } from '../proof/definition.js';
 import { release } from '../release/definition.js';
 import { digestsOf, type Digest } from '../replay/digests.js';
-import { parseManifest, planRanges, type Manifest, type Scope } from '../replay/manifest.js';
+import { parseManifest, planRanges, STREAMS, type Manifest, type Scope } from '../replay/manifest.js';
 import { rebuild, type Services } from '../replay/rebuild.js';
 import { readRun, runDatabase, runIdOf, writeRun } from '../replay/runs.js';
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
@@ -115,7 +116,7 @@ async function read({ config, manifest, runId }: Reading, options: ReplayOptions
 }
 
 async function manifestOf(options: ReplayOptions, config: Config, live: ClickHouse): Promise<Manifest> {
-  if (options.manifest !== undefined) return manifestIn(options.manifest);
+  if (options.manifest !== undefined) return ofTheseTopics(manifestIn(options.manifest), config);
   const given = options.runId === undefined ? null : await readRun(live, options.runId);
   const scope = given !== null && options.model === undefined ? given.manifest.scope : scopeOf(options);
   // A run that is named again goes on: what has come since is not its business.
@@ -145,8 +146,15 @@ function manifestIn(file: string): Manifest {
   } catch (cause) {
     throw new CommandError(EXIT.usage, `${file} cannot be read`, { cause });
   }
-  const found = /^\s*\{/.test(text) ? (JSON.parse(text) as { manifest?: unknown }).manifest : undefined;
-  return parseManifest(found === undefined ? text : JSON.stringify(found));
+  return parseManifest(text);
+}
+
+/** Of other topics nothing would be read, and an empty run would look like one of an empty log. */
+function ofTheseTopics(manifest: Manifest, { kafka }: Config): Manifest {
+  const named = new Set(manifest.ranges.map(({ topic }) => topic));
+  const missing = STREAMS.map((stream) => topicName(stream, kafka.topicPrefix)).find((topic) => !named.has(topic));
+  if (missing === undefined) return manifest;
+  throw usageError(`the manifest says nothing of ${missing}: it is of other topics`);
 }
 
 function scopeOf({ model, release, activation, from, to }: ReplayOptions): Scope {

@@ -54,10 +54,12 @@ const manifestShape = z.strictObject({
   ranges: z.array(z.strictObject({ topic: z.string(), partition: z.number().int().min(0), from: offset, to: offset })),
 });
 
-/** Throws CONFIG_INVALID with what is wrong. */
+/** A manifest by itself, or within the report of a run. Throws CONFIG_INVALID with what is wrong. */
 export function parseManifest(text: string): Manifest {
   try {
-    return manifestShape.parse(JSON.parse(text));
+    const read: unknown = JSON.parse(text);
+    const isReport = typeof read === 'object' && read !== null && 'manifest' in read;
+    return manifestShape.parse(isReport ? read.manifest : read);
   } catch (cause) {
     const [issue] = cause instanceof z.ZodError ? cause.issues : [];
     const what = issue === undefined ? 'it is no JSON' : `${issue.path.join('.')}: ${issue.message}`;

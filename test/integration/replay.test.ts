@@ -191,7 +191,7 @@ describe('backtrail replay', () => {
   it('goes on after it was cut off, with other batches, to the same digests', async () => {
     const { manifest, digests } = await replay('--model', 'm', '--run-id', 'reference');
     const cut = new AbortController();
-    const file = manifestFile({ manifest } as Report);
+    const file = manifestFile({ manifest });
     const going = run(
       ['replay', '--manifest', file, '--run-id', 'cut'],
       { ...network.env, BATCH_ROWS_MAX: '7' },
@@ -225,7 +225,7 @@ describe('backtrail replay', () => {
   });
 });
 
-function manifestFile(report: Report): string {
+function manifestFile(report: { readonly manifest: Manifest }): string {
   const file = join(folder, 'manifest.json');
   writeFileSync(file, JSON.stringify(report));
   return file;
