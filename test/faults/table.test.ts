@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { connectClickHouse } from '../../services/shared/clickhouse/client.js';
 import { asker } from '../../services/shared/clickhouse/ask/ask.js';
@@ -7,6 +7,7 @@ import type { Question } from '../../services/shared/core/question.js';
 import type { RecordOf, Stream } from '../../services/shared/core/record.js';
 import { Trail, type Records } from '../../services/shared/core/trail.js';
 import { clickHouseStore } from '../../services/shared/clickhouse/store.js';
+import { serverEnv } from '../integration/servers.fixture.js';
 import { TestNetwork, waitUntil, type RunningService } from '../integration/services.fixture.js';
 import {
   inferenceRecord,
@@ -91,8 +92,11 @@ const sent = { releases: 0, inferences: 0, proofs: 0, payments: 0 };
 const STREAMS = Object.keys(sent) as (keyof typeof sent)[];
 
 beforeAll(async () => {
-  const { clickhouseUrl, registryUrl } = inject('endpoints');
-  [database, registry] = await Promise.all([FaultProxy.to(clickhouseUrl), FaultProxy.to(registryUrl)]);
+  const servers = serverEnv();
+  [database, registry] = await Promise.all([
+    FaultProxy.to(servers.CLICKHOUSE_URL),
+    FaultProxy.to(servers.SCHEMA_REGISTRY_URL),
+  ]);
   network = await TestNetwork.create({
     CLICKHOUSE_URL: database.url,
     SCHEMA_REGISTRY_URL: registry.url,
@@ -191,7 +195,7 @@ async function expectOracle(): Promise<void> {
 
 describe('what fails, and what happens then', () => {
   beforeAll(() => {
-    direct = connectClickHouse({ ...network.config.clickhouse, url: inject('endpoints').clickhouseUrl });
+    direct = connectClickHouse({ ...network.config.clickhouse, url: serverEnv().CLICKHOUSE_URL });
   });
   afterAll(() => direct.close());
 
