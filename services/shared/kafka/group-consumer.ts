@@ -1,6 +1,7 @@
 import type { Consumer, EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
 
 import { sleep } from '../clock.js';
+import { BacktrailError } from '../errors.js';
 import type { Assigned, Batch, Commit, ConsumerHandlers, GroupConsumer, Header, LogRecord } from '../runtime/ports.js';
 import { kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
@@ -119,7 +120,12 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
           autoCommit: false,
           eachBatchAutoResolve: false,
           eachBatch: (payload) =>
-            eachBatch(payload, handlers).catch((error: unknown) => Promise.reject(asKafkas(error))),
+            eachBatch(payload, handlers).catch((error: unknown) => {
+              const told = asKafkas(error);
+              // kafkajs would deliver the batch again for ever, and nobody would hear of it.
+              if (told instanceof BacktrailError && told.code === 'UNKNOWN') handlers.crashed(told);
+              return Promise.reject(told);
+            }),
         });
       });
       // A run that fails to join resolves all the same, and kafkajs starts it anew.
@@ -232,9 +238,10 @@ function toHeaders(headers: IHeaders | undefined): readonly Header[] {
 
 function headersOf(headers: IHeaders): Header[] {
   return Object.entries(headers).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((one) => ({
+    // Kafka has headers without a value; the types of kafkajs do not say so.
+    (Array.isArray(value) ? value : [value]).map((one: Buffer | string | null | undefined) => ({
       name,
-      value: one === undefined ? null : Buffer.from(one),
+      value: one === null || one === undefined ? null : Buffer.from(one),
     })),
   );
 }
