@@ -72,6 +72,7 @@ const SOME: readonly (readonly [Step, FaultName])[] = [
   ['insert dead letters', 'fails after it had saved'],
   ['insert progress', 'ends in the middle of its answer'],
   ['read', 'answers 200 with a page'],
+  ['read', 'answers 200 with an exception inside'],
   ['read', 'answers 200 with an exception behind what is right'],
   ['schema', 'answers 404 with a page'],
   ['schema', 'answers 200 with JSON of another kind'],

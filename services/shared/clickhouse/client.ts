@@ -83,9 +83,7 @@ export function connectClickHouse(config: ClickHouseConfig): ClickHouse {
           use_multipart_params_auto: true,
         });
         answeredByClickHouse(result.response_headers);
-        return await result.json<T>().catch((error: unknown) => {
-          throw error instanceof SyntaxError ? notRows(error) : error;
-        });
+        return rowsIn<T>(await result.text());
       }).catch((error: unknown) => {
         throw question === undefined ? error : withLimitsNamed(error);
       });
@@ -156,9 +154,19 @@ function answeredByClickHouse(headers: Headers = {}): void {
   throw new Error('an answer of 200 that is not from ClickHouse');
 }
 
-/** A page of some proxy, or a failure that ClickHouse told behind the rows. */
-function notRows(cause: SyntaxError): Error {
-  return new Error(`an answer that is not rows: ${cause.message}`, { cause });
+/**
+ * Rows as JSON, each with the end of its line: what has none was cut off, and is not passed over as the library does. A failure
+ * that ClickHouse told in place of rows or behind them is thrown as what it is.
+ */
+function rowsIn<T>(answer: string): T[] {
+  const lines = answer.split('\n');
+  try {
+    if (lines.pop() !== '') throw new SyntaxError('the last row has no end');
+    return lines.map((line) => JSON.parse(line) as T);
+  } catch (cause) {
+    const told = /Code: \d+\. DB::Exception: [^]*$/.exec(answer)?.[0];
+    throw told === undefined ? new Error(`an answer that is not rows: ${String(cause)}`, { cause }) : parseError(told);
+  }
 }
 
 /** Server error codes that have a meaning for us; every other one is a statement that is refused. */

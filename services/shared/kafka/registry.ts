@@ -3,6 +3,7 @@ import { Agent } from 'node:https';
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import avro from 'avsc';
 
+import { sleep } from '../clock.js';
 import type { RegistryConfig } from '../config.js';
 import { splitAddress } from '../servers.js';
 import { writerOptions } from './avro-type.js';
@@ -27,6 +28,8 @@ export type Registry = string | RegistryConfig;
 const REQUEST_TIMEOUT_MS = 5_000;
 const NOT_FOUND = 404;
 // The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
+/** Beyond the library's own limit, which says more. */
+const ANSWER_ENDS_MS = 500;
 const NO_RETRIES = { retries: 0 };
 
 /** The address without a slash at its end; the user and password that it may carry are taken out of it. */
@@ -62,7 +65,17 @@ export function trusting(ca: string | null): Agent {
 }
 
 function limitTime(timeoutMs: number): Middleware {
-  return () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: timeoutMs }) });
+  return () => ({
+    prepareRequest: async (next) => (await next()).enhance({ timeout: timeoutMs }),
+    response: async (next) => {
+      // An answer that is cut off in its middle has no end for the library: it would be waited for for ever.
+      const answered = new AbortController();
+      const late = sleep(timeoutMs + ANSWER_ENDS_MS, answered.signal).then(() => Promise.reject(noRegistry('in time')));
+      return Promise.race([next(), late]).finally(() => {
+        answered.abort();
+      });
+    },
+  });
 }
 
 /** That nobody can say now; any status but 404 means it. */
