@@ -19,7 +19,7 @@ const WATCH_EVERY_MS = 150;
 const PROBE_EVERY_MS = 60;
 const HEALTH_EVERY_MS = 5_000;
 /** What has not answered for so long while it should is frozen or stuck: it is killed, and started again. */
-export const SILENT_LIMIT_MS = 45_000;
+const SILENT_LIMIT_MS = 45_000;
 const BY_SIGNAL = /^killed by (?!SIG(ABRT|SEGV|BUS|FPE|ILL)$)/;
 
 interface Life {

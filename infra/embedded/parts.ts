@@ -60,13 +60,12 @@ export function partSpec(part: PartName, wanted: Wanted, home: Home, env: Env): 
     };
     // It needs many threads, and libuv reads their number before a program runs: unset, it would start itself a second time.
     const threaded = { ...common.env, UV_THREADPOOL_SIZE: CLICKHOUSE_THREADS };
-    const answers = (): Promise<boolean> => httpAnswers(`${address}/ping`);
     return {
       ...common,
       env: threaded,
       command,
       prepare,
-      ready: answers,
+      ready: () => httpAnswers(`${address}/ping`),
       alive: () => httpAnswers(`${address}/ping`, anyStatus),
     };
   }

@@ -13,7 +13,7 @@ import { readLost, type Lost } from '../shared/clickhouse/gap-bounds.js';
 import { READERS, readLeftAt } from '../shared/clickhouse/progress-rows.js';
 import type { Stream } from '../shared/core/record.js';
 import { createAdmin, type LogAdmin } from '../shared/kafka/admin.js';
-import { patientClickHouse, patiently, type Patience } from '../shared/runtime/patience.js';
+import { patiently, type Patience } from '../shared/runtime/patience.js';
 import { otherLogFromStart } from '../shared/runtime/log-check.js';
 import type { PartitionOffsets } from '../shared/runtime/ports.js';
 import type { CompletenessOptions } from './completeness.js';
@@ -56,7 +56,7 @@ export async function accountForTopics(options: CompletenessOptions, context: Cl
       say(context, sentence);
     },
   };
-  const database = patientClickHouse(connectClickHouse(config.reader), patience);
+  const database = connectClickHouse(config.reader);
   const topics: TopicReport[] = [];
   try {
     const admin = await patiently(() => createAdmin(config.kafka), patience);

@@ -12,7 +12,7 @@ import { groupConsumer } from '../shared/kafka/group-consumer.js';
 import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import type { Definition } from '../shared/runtime/definition.js';
-import { Instance, type InstanceParts } from '../shared/runtime/instance.js';
+import { Instance, untilAborted, type InstanceParts } from '../shared/runtime/instance.js';
 import { retryOf } from '../shared/runtime/retry.js';
 import { kafkaSettings, partsOf } from '../shared/runtime/service.js';
 import { spansOf, type Manifest } from './manifest.js';
@@ -63,7 +63,7 @@ export async function rebuild(
   try {
     await Promise.all(parts.map(({ instance }) => instance.start()));
     ticking = Promise.all(parts.map(({ instance }) => instance.tick(signal))).catch(fail);
-    await Promise.race([Promise.all(parts.map(({ consumer }) => consumer.done)), aborted(signal)]);
+    await Promise.race([Promise.all(parts.map(({ consumer }) => consumer.done)), untilAborted(signal)]);
     // In their order: payments look for inferences that are settled.
     for (const { instance } of parts) if (!signal.aborted) await instance.settled();
     while (!signal.aborted && !(await isComplete(database))) await sleep(LOOK_MS, signal);
@@ -154,13 +154,4 @@ function endsOf(manifest: Manifest, admin: LogAdmin): Pick<LogAdmin, 'endOffsets
 async function isComplete(database: ClickHouse): Promise<boolean> {
   const { completeUntilMs, appliedUntilMs } = await readHorizon(database);
   return completeUntilMs >= appliedUntilMs && completeUntilMs > 0;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }

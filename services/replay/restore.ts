@@ -1,5 +1,5 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { membersOf, quoted, scopeParams } from './content.js';
+import { membersOf, quoted, rowHash, scopeParams } from './content.js';
 import type { Scope } from './manifest.js';
 
 interface Restored {
@@ -32,10 +32,7 @@ export async function restore(
       { database: live, table },
     );
     const columns = rows.map(({ name }) => name).filter((name) => !fresh.includes(name));
-    const says = `SHA256(toJSONString(tuple(${columns
-      .filter((name) => !without.includes(name))
-      .map(quoted)
-      .join(', ')})))`;
+    const says = rowHash(columns.filter((name) => !without.includes(name)));
     const missing = `FROM ${quoted(run)}.${table} FINAL WHERE ${where}
       AND ${says} NOT IN (SELECT ${says} FROM ${quoted(live)}.${table} FINAL)`;
     const [found] = await clickhouse.select<{ n: string }>(`SELECT count() AS n ${missing}`, params);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../command-line.js';
 import { FAULTS, type FaultName } from './faults.js';
 
 export interface ChaosOptions {
@@ -42,12 +43,7 @@ export function chaosOptions(args: readonly string[], randomSeed: () => string):
     minutes,
     seed: values.seed ?? randomSeed(),
     faults: faults as FaultName[],
-    stories: whole('stories', values.stories),
-    events: whole('events', values.events),
+    stories: wholeNumber('stories', values.stories),
+    events: wholeNumber('events', values.events),
   };
-}
-
-function whole(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} is a whole number, not ${text}`);
-  return Number(text);
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { EXIT } from '../../services/cli/exit.js';
 import { seededRandom } from '../../services/demo/random.js';
 import { elapsedMs, sleep } from '../../services/shared/clock.js';
+import { interruption, optionsOr, say } from '../command-line.js';
 import { chaosOptions, USAGE, type ChaosOptions } from './arguments.js';
 import { FAULTS, type FaultName, type Scene } from './faults.js';
 import { TroubledProxy } from './proxy.js';
@@ -18,15 +19,7 @@ interface Row {
   findings: number;
 }
 
-const say = (sentence: string): void => {
-  process.stderr.write(`${sentence}\n`);
-};
-const ending = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    ending.abort();
-  });
-}
+const ending = interruption();
 
 /** Faults of one kind or, in every second round, of all kinds, one after the other until the signal aborts. */
 async function breakThings(names: readonly FaultName[], scene: Scene): Promise<number> {
@@ -51,13 +44,13 @@ async function run(options: ChaosOptions, victim: Victim): Promise<boolean> {
   const deadlineMs = elapsedMs() + options.minutes * 60_000;
   const order = options.faults;
   const first = random.below(order.length);
-  for (let round = 0; elapsedMs() < deadlineMs && !ending.signal.aborted; round += 1) {
+  for (let round = 0; elapsedMs() < deadlineMs && !ending.aborted; round += 1) {
     const one = order[(first + (round >> 1)) % order.length] as FaultName;
     const kinds = round % 2 === 0 ? options.faults : [one];
     const name = round % 2 === 0 ? 'all' : one;
     say(`round ${round}: ${name}`);
     const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, ending.signal, AbortSignal.timeout(30_000)]);
+    const signal = AbortSignal.any([over.signal, ending, AbortSignal.timeout(30_000)]);
     const breaking = breakThings(kinds, { victim, proxies, random, signal });
     const { questions, findings } = await work(victim, { registry, clickhouse }, { ...options, round });
     over.abort();
@@ -78,17 +71,8 @@ async function run(options: ChaosOptions, victim: Victim): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  let options;
-  try {
-    options = chaosOptions(process.argv.slice(2), () => String(randomInt(1_000_000)));
-  } catch (error) {
-    say(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return EXIT.usage;
-  }
-  if (options === null) {
-    process.stdout.write(`${USAGE}\n`);
-    return EXIT.ok;
-  }
+  const options = optionsOr((args) => chaosOptions(args, () => String(randomInt(1_000_000))), USAGE);
+  if (typeof options === 'number') return options;
   say(`seed ${options.seed}`);
   const victim = new Victim(process.env);
   let found = true;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../command-line.js';
 
 export interface FuzzOptions {
   readonly stories: number;
@@ -50,18 +51,13 @@ export function fuzzOptions(args: readonly string[], randomSeed: () => string): 
   const partitions = PARTITIONS[values.partitions];
   if (partitions === undefined) throw new Error(`--partitions is 1, 3, 12 or mixed, not ${values.partitions}`);
   return {
-    stories: whole('stories', values.stories),
+    stories: wholeNumber('stories', values.stories),
     seed: values.seed ?? randomSeed(),
-    first: whole('first', values.first),
+    first: wholeNumber('first', values.first),
     partitions,
-    instances: Math.max(1, whole('instances', values.instances)),
+    instances: Math.max(1, wholeNumber('instances', values.instances)),
     kill: values.kill,
-    moments: whole('moments', values.moments),
-    show: whole('show', values.show),
+    moments: wholeNumber('moments', values.moments),
+    show: wholeNumber('show', values.show),
   };
-}
-
-function whole(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} is a whole number, not ${text}`);
-  return Number(text);
 }

@@ -5,6 +5,7 @@ import type { RunServices } from '../../services/scenario/stack-engine.js';
 import { sleep } from '../../services/shared/clock.js';
 import type { Config } from '../../services/shared/config.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { untilAborted } from '../../services/shared/runtime/instance.js';
 import type { Setting } from './run-cases.js';
 
 const SERVICES = ['release', 'inference', 'proof', 'agent', 'payment'] as const;
@@ -37,7 +38,7 @@ export function killedProcesses(random: Random, say: (sentence: string) => void)
         victim.child = start(victim.name, env);
         watch(victim.child);
       }
-      await aborted(ending);
+      await untilAborted(ending);
       await Promise.all(running.map(({ child }) => end(child)));
       if (failed.signal.aborted) throw new Error('a service ended by itself');
     };
@@ -53,15 +54,6 @@ async function end(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   await gone;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }
 
 function environmentOf({ kafka, registry, clickhouse, limits }: Config): Record<string, string> {

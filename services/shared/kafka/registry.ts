@@ -27,9 +27,9 @@ export type Registry = string | RegistryConfig;
 
 const REQUEST_TIMEOUT_MS = 5_000;
 const NOT_FOUND = 404;
-// The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
 /** Beyond the library's own limit, which says more. */
 const ANSWER_ENDS_MS = 500;
+// The library keeps one retry setting for all its clients; callers retry, because they know for how long to.
 const NO_RETRIES = { retries: 0 };
 
 /** The address without a slash at its end; the user and password that it may carry are taken out of it. */

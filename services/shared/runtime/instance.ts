@@ -313,7 +313,7 @@ function appliedBefore(
   return { partition, nextOffset: read > settled.offset ? read : settled.offset, settled };
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
+export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => {
