@@ -12,6 +12,8 @@ export interface ReplayOptions {
   readonly manifest?: string;
   readonly runId?: string;
   readonly share?: string;
+  readonly full?: true;
+  readonly readThrough?: string;
   readonly dryRun?: true;
 }
 
@@ -29,7 +31,9 @@ export function registerReplay(program: Command, context: CliContext): void {
     .option('--manifest <file>', 'repeat the run of this manifest, or of the report of a run')
     .option('--run-id <id>', 'name of the run; one that was cut off goes on where it was')
     .option('--share <part>', 'part of the time that it may read, between 0 and 1', '1')
-    .option('--dry-run', 'print the manifest and read nothing')
+    .option('--full', 'read everything, not only what the scope needs: then the run answers any question')
+    .option('--read-through <n>', 'stretches of up to so many offsets that are not needed are read all the same')
+    .option('--dry-run', 'print the manifest and how many records it reads, and read nothing')
     .addHelpText('after', HELP)
     .action(async (options: ReplayOptions) => {
       const { runReplay } = await import('./replay-run.js');
@@ -66,9 +70,13 @@ Example:
                                            "because"}], "cut"}`;
 
 const HELP = `
-Reads all topics up to where they end now, or the ranges of a manifest, in consumer groups of its own that are thrown away.
+Reads the topics up to where they end now, or the ranges of a manifest, in consumer groups of its own that are thrown away.
 Nothing is committed and nothing is sent: no alert, no dead letter, no notification. What would have been is rows of the run.
-The report is one JSON object: {"run", "database", "manifest", "digests"}.
+
+Of inferences, proofs and payments it reads what the scope needs: what the live tables know of the log says where that is.
+Where they do not account for every offset it reads all. The run then answers questions about its scope only; with --full any.
+With --manifest it ends with 3 when the log, or the schemas, are not those that were read before.
+The report is one JSON object: {"run", "database", "manifest", "reads": {"records", "of", "whole"}, "digests"}.
 
 Examples:
   $ backtrail replay --model m --release v2

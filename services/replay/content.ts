@@ -1,5 +1,5 @@
 import type { ClickHouse, Params } from '../shared/clickhouse/client.js';
-import type { Scope } from './manifest.js';
+import { isTime, type Scope } from './manifest.js';
 
 /** One thing that a run and the live tables both say, as analysts see it. */
 export interface Content {
@@ -20,6 +20,8 @@ export interface Content {
 /** The databases in which it is looked up what belongs to a scope: what one has lost the other still knows. */
 export type Sources = readonly string[];
 
+const MODEL = 'model_id = {model:String}';
+
 /** Columns that hold where a record lies: they differ between topics with other numbers of partitions. */
 const POSITIONS: ReadonlySet<string> = new Set(['partition', 'offset', 'of_partition', 'of_offset']);
 
@@ -28,42 +30,77 @@ export function quoted(name: string): string {
   return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
 
-/** Conditions on ids: everything that hangs on the inferences of a scope. */
+/** What of the tables belongs to a scope, as conditions. */
 export interface Members {
-  readonly inferences: string;
-  readonly payments: string;
+  readonly inferences: (column: string) => string;
+  readonly payments: (column: string) => string;
+  /** On records of agents. */
   readonly agents: string;
+  /** On what is said of whole releases; null where the scope is a span of time, which has a part of each. */
+  readonly releases: string | null;
+  readonly alerts: string;
 }
 
 export function membersOf(scope: Scope, sources: Sources): Members {
-  const among = (column: string, select: (database: string) => string): string =>
-    `${column} IN (${sources.map((one) => select(quoted(one))).join(' UNION ALL ')})`;
-  const said = [`model_id = {model:String}`];
-  if (scope.release !== undefined) {
+  const said = saidOf(scope);
+  const among = (column: string, selects: readonly ((database: string) => string)[]): string =>
+    `${column} IN (${sources.flatMap((one) => selects.map((select) => select(quoted(one)))).join(' UNION ALL ')})`;
+  const ids = (database: string): string => `SELECT inference_id FROM ${database}.inference_revisions WHERE ${said}`;
+  const inferences = (column: string): string => among(column, [ids]);
+  const linked = (database: string): string =>
+    `SELECT payment_id FROM ${database}.payment_links WHERE ${inferences('inference_id')}`;
+  const others = paymentsBeside(scope);
+  const payments = (column: string): string => among(column, others === null ? [linked] : [linked, others]);
+  const exposed = among('agent_id', [
+    (database) => `SELECT assumeNotNull(agent_id) FROM ${database}.inference_revisions
+      WHERE agent_id IS NOT NULL AND ${said}`,
+  ]);
+  return {
+    inferences,
+    payments,
+    // Whoever names another agent may have been reached through it.
+    agents: `(${MODEL} OR notEmpty(upstream_agent_ids) OR ${exposed})`,
+    ...windowsOf(scope, payments),
+  };
+}
+
+/** What was ever said of the inferences of a scope. */
+function saidOf({ release, activation, fromMicros, toMicros }: Scope): string {
+  const said = [MODEL];
+  if (release !== undefined) {
     said.push(
-      scope.activation === undefined
+      activation === undefined
         ? '(release = {release:String} OR has(candidates.release, {release:String}))'
         : `((release = {release:String} AND activation = {activation:UInt32}) OR
            arrayExists(c -> c.release = {release:String} AND c.activation = {activation:UInt32}, candidates))`,
     );
   }
-  if (scope.fromMicros !== undefined) said.push("occurred_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')");
-  if (scope.toMicros !== undefined) said.push("occurred_at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')");
-  const ids = (database: string): string =>
-    `SELECT inference_id FROM ${database}.inference_revisions WHERE ${said.join(' AND ')}`;
-  const inferences = among('inference_id', ids);
-  const payments = `(${among(
-    'payment_id',
-    (database) => `SELECT payment_id FROM ${database}.payment_links WHERE ${inferences}`,
-  )} OR ${among('payment_id', (one) => `SELECT payment_id FROM ${one}.payment_facts WHERE model_id = {model:String}`)})`;
-  const exposed = among(
-    'agent_id',
-    (database) => `SELECT assumeNotNull(agent_id) FROM ${database}.inference_revisions
-      WHERE agent_id IS NOT NULL AND ${said.join(' AND ')}`,
-  );
-  // Whoever names another agent may have been reached through it.
-  const agents = `(model_id = {model:String} OR notEmpty(upstream_agent_ids) OR ${exposed})`;
-  return { inferences, payments, agents };
+  if (fromMicros !== undefined) said.push("occurred_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')");
+  if (toMicros !== undefined) said.push("occurred_at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')");
+  return said.join(' AND ');
+}
+
+/** Payments of a scope that no inference of it leads to; null where there are none. */
+function paymentsBeside(scope: Scope): ((database: string) => string) | null {
+  if (isTime(scope)) return null;
+  if (scope.release === undefined)
+    return (database) => `SELECT payment_id FROM ${database}.payment_facts WHERE ${MODEL}`;
+  // Those of the model that settled while the release was active, by whatever was ever known of when that was.
+  const activation = scope.activation === undefined ? '' : 'AND a.activation = {activation:UInt32}';
+  return (database) => `SELECT payment_id FROM ${database}.payment_model_rows FINAL
+    WHERE ${MODEL} AND NOT void AND (names_model OR notEmpty(parts)) AND arrayExists(
+      w -> ifNull(settled_at >= w.1, false) AND ifNull(settled_at < w.2, true),
+      (SELECT groupArray((a.from, a.to)) FROM ${database}.model_state_rows FINAL ARRAY JOIN activations AS a
+       WHERE ${MODEL} AND a.release = {release:String} ${activation}))`;
+}
+
+function windowsOf(scope: Scope, payments: Members['payments']): Pick<Members, 'releases' | 'alerts'> {
+  if (isTime(scope)) {
+    const settled = `kind = 'SETTLED_ON_FLAGGED' AND ${payments('subject')}`;
+    return { releases: null, alerts: `${MODEL} AND (kind = 'FLAGGED_REACTIVATED' OR (${settled}))` };
+  }
+  const all = scope.release === undefined ? MODEL : `${MODEL} AND release = {release:String}`;
+  return { releases: all, alerts: all };
 }
 
 export function scopeParams({ model, release, activation, fromMicros, toMicros }: Scope): Params {
@@ -76,20 +113,24 @@ export function scopeParams({ model, release, activation, fromMicros, toMicros }
   };
 }
 
-export function contentsOf({ inferences, payments, agents }: Members): readonly Content[] {
-  const model = 'model_id = {model:String}';
-  const written = ['known_at'];
+export function contentsOf({ inferences, payments, agents, releases, alerts }: Members): readonly Content[] {
+  const subject = inferences('subject_id');
+  const wholes = [
+    { name: 'window_reports', keys: ['release', 'activation'], rule: 'SPEC 7: windows' },
+    { name: 'window_agent_classes', keys: ['release', 'activation', 'agent_id', 'class'], rule: 'SPEC 6: agents' },
+    { name: 'incident_reports', keys: ['release'], rule: 'SPEC 7: incidents' },
+  ];
   return [
-    { name: 'release_records', view: 'release_records', keys: ['event_id'], where: model },
-    { name: 'inference_records', view: 'inference_records', keys: ['inference_id'], where: inferences },
-    { name: 'proof_records', view: 'proof_records', keys: ['event_id'], where: inferences },
-    { name: 'payment_records', view: 'payment_records', keys: ['event_id'], where: payments },
+    { name: 'release_records', view: 'release_records', keys: ['event_id'], where: MODEL },
+    { name: 'inference_records', view: 'inference_records', keys: ['inference_id'], where: inferences('inference_id') },
+    { name: 'proof_records', view: 'proof_records', keys: ['event_id'], where: inferences('inference_id') },
+    { name: 'payment_records', view: 'payment_records', keys: ['event_id'], where: payments('payment_id') },
     { name: 'agent_records', view: 'agent_records', keys: ['event_id'], where: agents },
     {
       name: 'copies',
       view: 'copies',
       keys: ['stream', 'partition', 'offset'],
-      where: `((stream = 'inferences' AND ${inferences.replace('inference_id', 'subject_id')})
+      where: `((stream IN ('inferences', 'proofs') AND ${subject}) OR (stream = 'payments' AND ${payments('subject_id')})
         OR (stream = 'releases' AND subject_id = {model:String}))`,
       rule: 'SPEC 2: the first copy in log order counts',
     },
@@ -98,35 +139,33 @@ export function contentsOf({ inferences, payments, agents }: Members): readonly 
       view: 'inference_revisions',
       keys: ['inference_id', 'known_at'],
       without: ['said_until'],
-      where: inferences,
+      where: inferences('inference_id'),
       rule: 'SPEC 5: which release served',
     },
     {
       name: 'payment_revisions',
       view: 'payment_revisions',
       keys: ['payment_id', 'known_at'],
-      where: payments,
+      where: payments('payment_id'),
       rule: 'SPEC 6: what a payment is split over',
     },
     {
       name: 'model_state_revisions',
       view: 'model_state_revisions',
       keys: ['known_at'],
-      where: model,
+      where: MODEL,
       rule: 'SPEC 4 and 7: activations, flags and what they cover',
     },
     {
       name: 'alert_states',
       view: 'alert_states',
       keys: ['alert_id', 'changed_at'],
-      where: model,
+      where: alerts,
       rule: 'SPEC 7: alerts',
     },
-    ...[
-      { name: 'window_reports', keys: ['release', 'activation'], rule: 'SPEC 7: windows' },
-      { name: 'window_agent_classes', keys: ['release', 'activation', 'agent_id', 'class'], rule: 'SPEC 6: agents' },
-      { name: 'incident_reports', keys: ['release'], rule: 'SPEC 7: incidents' },
-    ].map((one) => ({ ...one, view: one.name, without: written, where: model, latestOnly: true as const })),
+    ...(releases === null ? [] : wholes).map((one) => {
+      return { ...one, view: one.name, without: ['known_at'], where: releases ?? '', latestOnly: true as const };
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { topicName } from '../../schemas/topics.js';
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
 import { clickHouseCopies } from '../shared/clickhouse/copies.js';
-import { readHorizon } from '../shared/clickhouse/horizon.js';
+import { isSettled, readHorizon } from '../shared/clickhouse/horizon.js';
 import { clickHouseStore } from '../shared/clickhouse/store.js';
 import { sleep } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
@@ -18,6 +18,7 @@ import { kafkaSettings, partsOf } from '../shared/runtime/service.js';
 import { spansOf, type Manifest } from './manifest.js';
 import { NO_PLACES, placesIn } from './places.js';
 import { rangeConsumer, type RangeConsumer } from './range-consumer.js';
+import type { WhatWasRead } from './verify.js';
 
 /** What the services are, as their composer knows them. Windows and alerts are made of the finished rows. */
 export interface Services {
@@ -39,14 +40,14 @@ const LOOK_MS = 200;
 /**
  * Rebuilds what the services wrote, by the same code, in the database that the configuration names: their consumers read
  * ranges instead of a group's partitions, and nothing is ever sent. Resolves when everything is complete, and reported on.
- * Run again after it was cut off, it goes on where it was.
+ * Run again after it was cut off, it goes on where it was. Gives what was read, also before it was cut off.
  */
 export async function rebuild(
   config: Config,
   manifest: Manifest,
   services: Services,
   options: RebuildOptions,
-): Promise<void> {
+): Promise<WhatWasRead> {
   const failed = new AbortController();
   const failures: BacktrailError[] = [];
   const fail = (error: unknown): void => {
@@ -66,7 +67,7 @@ export async function rebuild(
     await Promise.race([Promise.all(parts.map(({ consumer }) => consumer.done)), untilAborted(signal)]);
     // In their order: payments look for inferences that are settled.
     for (const { instance } of parts) if (!signal.aborted) await instance.settled();
-    while (!signal.aborted && !(await isComplete(database))) await sleep(LOOK_MS, signal);
+    while (!signal.aborted && !isSettled(await readHorizon(database))) await sleep(LOOK_MS, signal);
     if (!signal.aborted) await services.report(database);
   } catch (error) {
     if (!signal.aborted) fail(error);
@@ -78,6 +79,7 @@ export async function rebuild(
   }
   if (failures[0] !== undefined) throw failures[0];
   options.signal.throwIfAborted();
+  return new Map(parts.map(({ topic, consumer }) => [topic, consumer.read()]));
 }
 
 interface Stage {
@@ -92,7 +94,7 @@ interface Stage {
 function part<S extends Stream>(
   definition: Definition<S>,
   { config, manifest, options, database, admin, fail }: Stage,
-): { instance: Instance<S>; consumer: RangeConsumer } {
+): { topic: string; instance: Instance<S>; consumer: RangeConsumer } {
   const { signal, log, share, onRead, runId } = options;
   const { service, stream } = definition;
   const settings = kafkaSettings(config, log);
@@ -130,7 +132,7 @@ function part<S extends Stream>(
     limits: { ...config.limits, idleCheckMs: LOOK_MS },
     fail,
   };
-  return { instance: new Instance<S>(parts), consumer };
+  return { topic: input, instance: new Instance<S>(parts), consumer };
 }
 
 /** The log as the manifest says: it ends where the run does. */
@@ -149,9 +151,4 @@ function endsOf(manifest: Manifest, admin: LogAdmin): Pick<LogAdmin, 'endOffsets
     },
     firstSince: (topic, appendedAtMs) => admin.firstSince(topic, appendedAtMs),
   };
-}
-
-async function isComplete(database: ClickHouse): Promise<boolean> {
-  const { completeUntilMs, appliedUntilMs } = await readHorizon(database);
-  return completeUntilMs >= appliedUntilMs && completeUntilMs > 0;
 }

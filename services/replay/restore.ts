@@ -1,6 +1,7 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
+import { FACT_TABLES } from '../shared/clickhouse/fact-rows.js';
 import { membersOf, quoted, rowHash, scopeParams } from './content.js';
-import type { Scope } from './manifest.js';
+import { STREAMS, type Scope } from './manifest.js';
 
 interface Restored {
   readonly table: string;
@@ -46,20 +47,31 @@ export async function restore(
 
 /** What is rebuilt before what is made of it: whoever reads meanwhile finds records before what they say. */
 function tablesOf(scope: Scope, run: string): readonly Restored[] {
-  const { inferences, payments, agents } = membersOf(scope, [run]);
+  const { inferences, payments, agents, releases, alerts } = membersOf(scope, [run]);
+  const records = {
+    releases: MODEL,
+    inferences: inferences('inference_id'),
+    proofs: inferences('inference_id'),
+    payments: payments('payment_id'),
+    agents,
+  };
+  const copies = STREAMS.map((stream) => {
+    const places = `SELECT partition, offset FROM ${quoted(run)}.${FACT_TABLES[stream]} WHERE ${records[stream]}`;
+    return `(stream = '${stream}' AND (partition, offset) IN (${places}))`;
+  });
   return [
-    { table: 'release_facts', where: MODEL },
+    { table: 'release_facts', where: records.releases },
     { table: 'model_state_rows', where: MODEL, without: ['release_offset'] },
-    { table: 'copy_rows', where: '1' },
-    { table: 'inference_rows', where: `${MODEL} AND ${inferences}`, without: ['release_offset'] },
-    { table: 'proof_facts', where: inferences },
-    { table: 'payment_facts', where: payments },
-    { table: 'payment_refs', where: payments },
-    { table: 'agent_facts', where: agents },
-    { table: 'payment_rows', where: payments, without: ['version'] },
-    ...['window_rows', 'window_agents', 'incident_rows'].map((table) => {
-      return { table, where: MODEL, without: ['known_at', 'version'] };
+    { table: 'copy_rows', where: `(${copies.join(' OR ')})`, without: ['copies'] },
+    { table: 'inference_rows', where: records.inferences, without: ['release_offset'] },
+    { table: 'proof_facts', where: records.proofs },
+    { table: 'payment_facts', where: records.payments },
+    { table: 'payment_refs', where: records.payments },
+    { table: 'agent_facts', where: records.agents },
+    { table: 'payment_rows', where: records.payments, without: ['version'] },
+    ...(releases === null ? [] : ['window_rows', 'window_agents', 'incident_rows']).map((table) => {
+      return { table, where: releases ?? '', without: ['known_at', 'version'] };
     }),
-    { table: 'alert_rows', where: MODEL, without: ['version'], fresh: ['written_at'] },
+    { table: 'alert_rows', where: alerts, without: ['version'], fresh: ['written_at'] },
   ];
 }

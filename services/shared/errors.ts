@@ -48,6 +48,7 @@ export const ERRORS = {
   // Ourselves
   CONFIG_INVALID: stop('Environment variables are missing or wrong.'),
   MIGRATION_CHANGED: stop('A migration that was applied is not the one in this version.'),
+  MANIFEST_MISMATCH: stop('What a replay was to read again is not what the manifest says was read.'),
   DEAD_LETTER_RUN: stop('Too many dead letters in a row: the topic, its schema or this version is wrong as a whole.'),
   UNKNOWN: stop('Something happened that nobody foresaw.'),
 } as const satisfies Record<string, ErrorKind>;
@@ -57,8 +58,8 @@ export type ErrorCode = keyof typeof ERRORS;
 /** An error whose consequences are known by its code. `message` says what exactly, `cause` keeps the foreign error. */
 export class BacktrailError extends Error {
   override readonly name = 'BacktrailError';
-  /** Exit code of a command that ends with it: 2 is bad input (SPEC 11). */
-  readonly exitCode: 1 | 2;
+  /** Exit code of a command that ends with it: 2 is bad input, 3 a mismatch (SPEC 11). */
+  readonly exitCode: 1 | 2 | 3;
 
   constructor(
     readonly code: ErrorCode,
@@ -67,7 +68,7 @@ export class BacktrailError extends Error {
   ) {
     // Whatever somebody else's error says goes on to logs, /healthz and the terminal.
     super(message === '' ? ERRORS[code].sentence : withoutUsers(message), options);
-    this.exitCode = code === 'CONFIG_INVALID' ? 2 : 1;
+    this.exitCode = code === 'CONFIG_INVALID' ? 2 : code === 'MANIFEST_MISMATCH' ? 3 : 1;
   }
 
   get outcome(): Outcome {

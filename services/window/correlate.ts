@@ -1,6 +1,6 @@
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
+import { appliedRecords, readHorizon, settledUntilMs } from '../shared/clickhouse/horizon.js';
 import { elapsedMs } from '../shared/clock.js';
 import type { TrailSettings } from '../shared/core/trail.js';
 import { changedModels, releasedModels } from './changed.js';
@@ -55,8 +55,7 @@ export async function correlate(
 
 /** Up to when everything appended is there and applied, in Unix milliseconds. */
 export async function completeUntil(database: ClickHouse): Promise<number> {
-  const { completeUntilMs, appliedUntilMs } = await readHorizon(database);
-  return Math.min(completeUntilMs, appliedUntilMs);
+  return settledUntilMs(await readHorizon(database));
 }
 
 async function report(

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { keyOf } from '../../schemas/topics.js';
-import { runProgram } from '../../services/cli/program.js';
-import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
+import { EXIT } from '../../services/cli/exit.js';
 import type { RecordOf, Stream } from '../../services/shared/core/record.js';
 import { withAdmin } from '../../services/shared/kafka/admin.js';
 import { createTopics, deleteTopics } from '../../services/shared/kafka/deploy-topics.js';
@@ -17,14 +16,10 @@ import {
   releaseRecord,
   traffic,
 } from '../unit/runtime/records.fixture.js';
+import { Replays, type Report } from './replay.fixture.js';
 import { TestNetwork } from './services.fixture.js';
 
 /** The same records, appended at the same times, in topics of another shape; and with their beginning gone. */
-
-interface Report {
-  readonly database: string;
-  readonly digests: readonly { readonly table: string; readonly rows: string; readonly placeless: string }[];
-}
 
 const COUNT = 30;
 const LOST = 10;
@@ -47,16 +42,17 @@ const PAYMENTS = [0, 1].map((i) =>
   paymentRecord(`p${String(i)}`, { session_id: `s${String(i)}`, amount: '1001', occurred_at: minute(40) }),
 );
 
-const databases: string[] = [];
 let network: TestNetwork;
+let replays: Replays;
 
 beforeAll(async () => {
   network = await TestNetwork.create();
+  replays = new Replays(network);
 });
 
 afterAll(async () => {
   await deleteTopics(network.config.kafka, network.config.kafka.topicPrefix);
-  for (const database of databases) await dropDatabase({ ...network.config.clickhouse, database });
+  await replays.close();
   await network.close();
 });
 
@@ -84,23 +80,9 @@ async function topicsOf(partitions: number): Promise<string> {
   return prefix;
 }
 
-async function run(args: readonly string[], prefix: string): Promise<{ out: string; err: string }> {
-  let [out, err] = ['', ''];
-  await runProgram(args, {
-    env: { ...network.env, TOPIC_PREFIX: prefix },
-    stdout: { write: (text) => (out += text) },
-    stderr: { write: (text) => (err += text) },
-    signal: new AbortController().signal,
-    endWith: () => undefined,
-  });
-  return { out, err };
-}
-
-async function replay(runId: string, prefix: string): Promise<Report> {
-  const { out } = await run(['replay', '--model', 'm', '--run-id', runId], prefix);
-  const report = JSON.parse(out) as Report;
-  databases.push(report.database);
-  return report;
+/** Nothing was applied to the live tables: they know nothing of these topics, and all is read. */
+function replay(runId: string, prefix: string): Promise<Report> {
+  return replays.replay(['--model', 'm', '--run-id', runId], { TOPIC_PREFIX: prefix });
 }
 
 function placeless({ digests }: Report): object[] {
@@ -128,6 +110,15 @@ describe('a replay', () => {
     expect(gaps).toEqual([
       { topic, partition: 0, from_offset: '0', to_offset: String(LOST), reason: 'BEFORE_RETENTION' },
     ]);
-    expect((await run(['ask', 'taint', 'm', 'v2', '--run', 'late'], single)).err).toContain('lacking: ');
+    expect((await replays.run(['ask', 'taint', 'm', 'v2', '--run', 'late'])).err).toContain('lacking: ');
+
+    // What the log has lost cannot be read again, and other topics are not those of a manifest.
+    const again = ['replay', '--manifest', replays.file(one), '--run-id', 'again'];
+    expect(await replays.run(again, { TOPIC_PREFIX: single })).toMatchObject({
+      code: EXIT.findings,
+      err: expect.stringContaining(`begins at offset ${String(LOST)} now`) as string,
+    });
+    const other = await replays.run(again, { TOPIC_PREFIX: `${single}other.` });
+    expect(other).toMatchObject({ code: EXIT.usage, err: expect.stringContaining('it is of other topics') as string });
   });
 });

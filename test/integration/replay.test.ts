@@ -1,17 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { Watch } from '../../services/alert/watch.js';
-import { EXIT, exitCodeOf } from '../../services/cli/exit.js';
-import { runProgram } from '../../services/cli/program.js';
-import type { Manifest } from '../../services/replay/manifest.js';
-import { readHorizon } from '../../services/shared/clickhouse/horizon.js';
-import { dropDatabase } from '../../services/shared/clickhouse/migrate.js';
-import { trailSettings } from '../../services/shared/config.js';
+import { EXIT } from '../../services/cli/exit.js';
 import { withAdmin } from '../../services/shared/kafka/admin.js';
-import { correlate } from '../../services/window/correlate.js';
 import {
   inferenceRecord,
   minute,
@@ -20,23 +10,10 @@ import {
   releaseRecord,
   traffic,
 } from '../unit/runtime/records.fixture.js';
+import { correlated, Replays, type Report } from './replay.fixture.js';
 import { TestNetwork, waitUntil } from './services.fixture.js';
 
 /** An incident in topics and live tables; then its rows are deleted, and come back from the topics. */
-
-interface Digest {
-  readonly table: string;
-  readonly rows: string;
-  readonly digest: string;
-  readonly placeless: string;
-}
-
-interface Report {
-  readonly run: string;
-  readonly database: string;
-  readonly manifest: Manifest;
-  readonly digests: readonly Digest[];
-}
 
 const COUNT = 40;
 const RELEASES = [
@@ -68,19 +45,18 @@ const LOST = [
   'model_state_rows',
 ];
 
-const folder = mkdtempSync(join(tmpdir(), 'replay-'));
-const runs = new Set<string>();
 let network: TestNetwork;
+let replays: Replays;
 
 beforeAll(async () => {
   network = await TestNetwork.create();
+  replays = new Replays(network);
   await live(network);
 });
 
 afterAll(async () => {
-  for (const run of runs) await dropDatabase({ ...network.config.clickhouse, database: run });
+  await replays.close();
   await network.close();
-  rmSync(folder, { recursive: true });
 });
 
 /** Sends all, and has the services, windows and alerts apply it. */
@@ -91,42 +67,9 @@ async function live(to: TestNetwork): Promise<void> {
   await to.send('releases', RELEASES);
   await to.send('proofs', PROOFS);
   await to.applied({ releases: 4, inferences: COUNT + 1, proofs: COUNT, payments: 4 });
-  await waitUntil('everything is complete', async () => {
-    const { completeUntilMs, appliedUntilMs } = await readHorizon(to.database);
-    return completeUntilMs >= appliedUntilMs;
-  });
-  await correlate(to.database, { afterMs: 0, settings: trailSettings(to.config) });
-  const found: unknown[] = [];
-  for await (const rows of new Watch(to.database).pass(new AbortController().signal)) found.push(...rows);
-  expect(found.length).toBeGreaterThan(0);
+  await correlated(to);
+  expect(await to.count('SELECT 1 FROM alert_states')).toBeGreaterThan(0);
   for (const service of services) await service.stop();
-}
-
-async function run(args: readonly string[], env = network.env, signal = new AbortController().signal) {
-  let [out, err, code] = ['', '', 0];
-  const context = {
-    env,
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    signal,
-    endWith: (given: number) => {
-      code = given;
-    },
-  };
-  try {
-    await runProgram(args, context);
-  } catch (error) {
-    [code, err] = [exitCodeOf(error), (error as Error).message];
-  }
-  return { code, out, err };
-}
-
-async function replay(...args: readonly string[]): Promise<Report> {
-  const { code, out, err } = await run(['replay', ...args]);
-  expect({ code, err }).toEqual({ code: 0, err: '' });
-  const report = JSON.parse(out) as Report;
-  runs.add(report.database);
-  return report;
 }
 
 async function answers(...rest: readonly string[]): Promise<string[]> {
@@ -142,7 +85,7 @@ async function answers(...rest: readonly string[]): Promise<string[]> {
   ];
   const said: string[] = [];
   for (const question of asked) {
-    const { code, out, err } = await run(['ask', ...question, '--json', ...rest]);
+    const { code, out, err } = await replays.run(['ask', ...question, '--json', ...rest]);
     expect({ code, err: err.includes('lacking') }, err).toEqual({ code: 0, err: false });
     said.push(out.replace(/,"complete_until":"[^"]*","provisional":(true|false)/, ''));
   }
@@ -153,28 +96,30 @@ describe('backtrail replay', () => {
   it('says the same as the live tables, and gives back what was deleted of them', async () => {
     const before = await answers();
     const groups = await withAdmin(network.config.kafka, (admin) => admin.listGroups());
-    const first = await replay('--model', 'm', '--release', 'v2', '--run-id', 'one');
-    expect(await run(['replay', 'diff', 'one', '--json'])).toMatchObject({ code: 0 });
+    const first = await replays.replay(['--model', 'm', '--release', 'v2', '--run-id', 'one']);
+    expect(await replays.run(['replay', 'diff', 'one', '--json'])).toMatchObject({ code: 0 });
     expect(await answers('--run', 'one')).toEqual(before);
 
     for (const table of LOST) await network.database.command(`TRUNCATE TABLE ${table}`);
-    const second = await replay('--manifest', manifestFile(first), '--run-id', 'two');
+    const second = await replays.replay(['--manifest', replays.file(first), '--run-id', 'two']);
     expect(second.digests).toEqual(first.digests);
-    const differing = await run(['replay', 'diff', 'two', '--json']);
+    const differing = await replays.run(['replay', 'diff', 'two', '--json']);
     expect(differing.code).toBe(EXIT.findings);
     const { differences } = JSON.parse(differing.out) as { differences: { table: string; because: object }[] };
     expect(differences.find(({ table }) => table === 'proof_records')?.because).toHaveProperty('offset');
     expect(differences.find(({ table }) => table === 'inference_revisions')?.because).toHaveProperty('rule');
 
-    expect((await run(['replay', 'restore', 'two'])).code).toBe(0);
-    expect(await run(['replay', 'diff', 'two', '--json'])).toMatchObject({ code: 0 });
+    expect((await replays.run(['replay', 'restore', 'two'])).code).toBe(0);
+    expect(await replays.run(['replay', 'diff', 'two', '--json'])).toMatchObject({ code: 0 });
     // What is restored is the window of a release and what it rests on; the whole model has more.
-    await replay('--model', 'm', '--run-id', 'whole');
-    expect((await run(['replay', 'restore', 'whole'])).code).toBe(0);
-    await replay('--model', 'other', '--run-id', 'other');
-    expect((await run(['replay', 'restore', 'other'])).code).toBe(0);
+    await replays.replay(['--model', 'm', '--run-id', 'whole']);
+    expect((await replays.run(['replay', 'restore', 'whole'])).code).toBe(0);
+    await replays.replay(['--model', 'other', '--run-id', 'other']);
+    expect((await replays.run(['replay', 'restore', 'other'])).code).toBe(0);
     expect(await answers()).toEqual(before);
-    const again = JSON.parse((await run(['replay', 'restore', 'whole'])).out) as { written: Record<string, number> };
+    const again = JSON.parse((await replays.run(['replay', 'restore', 'whole'])).out) as {
+      written: Record<string, number>;
+    };
     expect(Object.values(again.written).every((rows) => rows === 0)).toBe(true);
 
     const after = await withAdmin(network.config.kafka, (admin) => admin.listGroups());
@@ -189,16 +134,12 @@ describe('backtrail replay', () => {
   });
 
   it('goes on after it was cut off, with other batches, to the same digests', async () => {
-    const { manifest, digests } = await replay('--model', 'm', '--run-id', 'reference');
+    const { manifest, digests } = await replays.replay(['--model', 'm', '--run-id', 'reference']);
     const cut = new AbortController();
-    const file = manifestFile({ manifest });
-    const going = run(
-      ['replay', '--manifest', file, '--run-id', 'cut'],
-      { ...network.env, BATCH_ROWS_MAX: '7' },
-      cut.signal,
-    );
+    const file = replays.file({ manifest });
+    const going = replays.run(['replay', '--manifest', file, '--run-id', 'cut'], { BATCH_ROWS_MAX: '7' }, cut.signal);
     const database = `${network.config.clickhouse.database}_replay_cut`;
-    runs.add(database);
+    replays.willDrop(database);
     await waitUntil('something of the run is durable', async () => {
       const rows = await network.select<{ n: string }>(
         `SELECT count() AS n FROM system.tables WHERE database = '${database}' AND name = 'replay_offsets' AND total_rows > 0`,
@@ -207,7 +148,10 @@ describe('backtrail replay', () => {
     });
     cut.abort();
     expect((await going).code).not.toBe(0);
-    expect((await replay('--run-id', 'cut')).digests).toEqual(digests);
+    const again = await replays.replay(['--run-id', 'cut']);
+    expect(again.digests).toEqual(digests);
+    // The sum of what was read goes on, too, and was held against the manifest.
+    expect(again.manifest).toEqual(manifest);
   });
 
   it('repeats what was known at a time, and says which manifest it would read', async () => {
@@ -215,18 +159,12 @@ describe('backtrail replay', () => {
       'SELECT toUnixTimestamp64Milli(max(appended_at)) AS ms FROM inference_records',
     );
     const known = new Date(Number(row?.ms)).toISOString();
-    const { out } = await run(['replay', '--model', 'm', '--known', known, '--dry-run']);
+    const { out } = await replays.run(['replay', '--model', 'm', '--known', known, '--dry-run']);
     const { manifest } = JSON.parse(out) as Report;
     const read = manifest.ranges.filter(({ topic }) => topic.includes('inferences'));
     expect(read.reduce((sum, { to }) => sum + Number(to), 0)).toBe(COUNT + 1);
-    await replay('--model', 'm', '--known', known, '--run-id', 'then');
-    expect((await run(['replay', 'diff', 'then', '--json'])).out).toContain('"equal":true');
-    expect((await run(['replay', 'restore', 'then'])).code).toBe(EXIT.usage);
+    await replays.replay(['--model', 'm', '--known', known, '--run-id', 'then']);
+    expect((await replays.run(['replay', 'diff', 'then', '--json'])).out).toContain('"equal":true');
+    expect((await replays.run(['replay', 'restore', 'then'])).code).toBe(EXIT.usage);
   });
 });
-
-function manifestFile(report: { readonly manifest: Manifest }): string {
-  const file = join(folder, 'manifest.json');
-  writeFileSync(file, JSON.stringify(report));
-  return file;
-}

@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS gap_rows
   `from_offset` UInt64 COMMENT 'First offset at which the log gave no record.',
   `to_offset` UInt64 COMMENT 'Offset after the last one missing.',
   `service` LowCardinality(String) COMMENT 'Service that read past it.',
-  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.',
+  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log. OUT_OF_SCOPE: passed over by a replay that is about something else.',
   `appended_after` DateTime64(3, 'UTC') COMMENT 'No record of the gap was appended before this; 1970 when that is not known.',
   `appended_before` DateTime64(3, 'UTC') COMMENT 'No record of the gap was appended after this; 1970 when that is not known.'
 )
@@ -61,7 +61,7 @@ CREATE VIEW IF NOT EXISTS gaps
   `from_offset` UInt64 COMMENT 'First offset at which the log gave no record.',
   `to_offset` UInt64 COMMENT 'Offset after the last one missing.',
   `service` LowCardinality(String) COMMENT 'Service that read past it.',
-  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log.'
+  `reason` LowCardinality(String) COMMENT 'BEFORE_RETENTION: deleted by retention before it was read. NO_RECORD: transaction markers, compaction or deletion inside the log. OUT_OF_SCOPE: passed over by a replay that is about something else.'
 )
 AS SELECT topic, partition, from_offset, to_offset, min(g.service) AS service, min(g.reason) AS reason
 FROM gap_rows AS g

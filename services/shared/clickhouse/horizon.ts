@@ -8,6 +8,16 @@ export interface Horizon {
   readonly appliedUntilMs: number;
 }
 
+/** Up to when everything appended is there and applied. */
+export function settledUntilMs({ completeUntilMs, appliedUntilMs }: Horizon): number {
+  return Math.min(completeUntilMs, appliedUntilMs);
+}
+
+/** Whether nothing is missing to what was applied. */
+export function isSettled(horizon: Horizon): boolean {
+  return horizon.completeUntilMs > 0 && settledUntilMs(horizon) === horizon.appliedUntilMs;
+}
+
 /** Each announces every partition of its topic when it starts, taken or not. */
 const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
 

@@ -137,6 +137,10 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       await translated(() => commitWith(consumer, commitInBatch, commits));
     },
 
+    seek({ topic, partition, offset }) {
+      consumer.seek({ topic, partition, offset: offset.toString() });
+    },
+
     async stop() {
       try {
         await translated(() => consumer.disconnect());

@@ -3,8 +3,9 @@ import type { Batch } from './ports.js';
 /**
  * BEFORE_RETENTION: records that the log deleted before they were read. They were appended between these times.
  * NO_RECORD: offsets inside the log that are nobody's record, as the markers of transactions. Nothing was lost.
+ * OUT_OF_SCOPE: what a replay passed over, as it is about something else.
  */
-export type GapReason = 'BEFORE_RETENTION' | 'NO_RECORD';
+export type GapReason = 'BEFORE_RETENTION' | 'NO_RECORD' | 'OUT_OF_SCOPE';
 
 export interface Gap {
   readonly from: bigint;
@@ -38,7 +39,8 @@ export function gapsIn(batch: Batch, { readOffset, appliedUntilMs }: Read): Gap[
   const gaps: Gap[] = [];
   let next = readOffset;
   const withoutRecord = (to: bigint): void => {
-    if (to > next) gaps.push({ from: next, to, reason: 'NO_RECORD', appendedAfterMs: 0, appendedBeforeMs: 0 });
+    const reason = batch.passedOver === true ? 'OUT_OF_SCOPE' : 'NO_RECORD';
+    if (to > next) gaps.push({ from: next, to, reason, appendedAfterMs: 0, appendedBeforeMs: 0 });
     if (to > next) next = to;
   };
   if (startOffset > readOffset) {

@@ -19,6 +19,8 @@ export interface Batch {
   readonly records: readonly LogRecord[];
   /** The offset that was fetched, where it is known: more than where reading stood when the log has lost what lay between. */
   readonly startOffset?: bigint;
+  /** Of a batch without records: what lies before its end is not wanted, and was not asked for. */
+  readonly passedOver?: true;
   /** Of a batch without records: when the log was asked, by our clock. */
   readonly askedAtMs?: number;
   /** Where reading goes on; more than the last record's offset + 1 where the log holds offsets without a record. */
@@ -62,6 +64,8 @@ export interface GroupConsumer {
   start(handlers: ConsumerHandlers): Promise<void>;
   /** Throws KAFKA_GROUP_MOVED when the partitions may have another owner by now. */
   commit(commits: readonly Commit[]): Promise<void>;
+  /** Reading of a partition of ours goes on there. Batches that were fetched before may still come. */
+  seek?(to: { readonly topic: string; readonly partition: number; readonly offset: bigint }): void;
   /** Lets the batch that is being applied come to its end, then leaves the group. */
   stop(): Promise<void>;
 }

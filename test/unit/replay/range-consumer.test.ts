@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { cutBatch, rangeConsumer } from '../../../services/replay/range-consumer.js';
+import { cutBatch, rangeConsumer, type Places } from '../../../services/replay/range-consumer.js';
+import { parseRanges, type Span } from '../../../services/replay/ranges.js';
 import { NO_PLACES } from '../../../services/replay/places.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer } from '../../../services/shared/runtime/ports.js';
 
@@ -38,6 +39,7 @@ describe('a batch of which a run reads a part', () => {
 /** A group that gives what it is told to, and was never asked to commit. */
 class Group implements GroupConsumer {
   handlers: ConsumerHandlers | null = null;
+  readonly sought: bigint[] = [];
 
   constructor(private readonly assigned: readonly Assigned[]) {}
 
@@ -50,9 +52,18 @@ class Group implements GroupConsumer {
     return Promise.reject(new Error('a replay commits nothing to a group'));
   }
 
+  seek({ offset }: { readonly offset: bigint }): void {
+    this.sought.push(offset);
+  }
+
   stop(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** A partition of which some ranges are read: by default all of it. */
+function span(from: number, to: number, ranges = `${String(from)}-${String(to)}`): Span {
+  return { from: BigInt(from), to: BigInt(to), ranges: parseRanges(ranges) };
 }
 
 function assigned(partition: number, startOffset = 0n): Assigned {
@@ -66,8 +77,8 @@ describe('a consumer of ranges', () => {
     const taken: Assigned[] = [];
     const { signal } = new AbortController();
     const spans = new Map([
-      [0, { from: 0n, to: 4n }],
-      [1, { from: 0n, to: 2n }],
+      [0, span(0, 4)],
+      [1, span(0, 2)],
     ]);
     const consumer = rangeConsumer(group, { spans, places: NO_PLACES, share: 1, signal });
     let isDone = false;
@@ -92,7 +103,7 @@ describe('a consumer of ranges', () => {
     const group = new Group([assigned(0, 50n)]);
     const seen: Batch[] = [];
     const { signal } = new AbortController();
-    const spans = new Map([[0, { from: 0n, to: 4n }]]);
+    const spans = new Map([[0, span(0, 4)]]);
     const consumer = rangeConsumer(group, { spans, places: NO_PLACES, share: 1, signal });
     await consumer.start({
       moved: () => Promise.resolve(),
@@ -102,5 +113,67 @@ describe('a consumer of ranges', () => {
     });
     await consumer.done;
     expect(seen).toMatchObject([{ records: [], startOffset: 4n, nextOffset: 4n }]);
+  });
+
+  /** Starts a consumer of one partition; gives what it handed on, as `from-to` of records or `..to` of what was passed over. */
+  async function reading(group: Group, spans: ReadonlyMap<number, Span>, places: Places) {
+    const pieces: string[] = [];
+    const { signal } = new AbortController();
+    const consumer = rangeConsumer(group, { spans, places, share: 1, signal });
+    await consumer.start({
+      moved: () => Promise.resolve(),
+      assigned: () => Promise.resolve(),
+      batch: ({ records, nextOffset, passedOver }) => {
+        const first = passedOver === true ? '.' : String(records[0]?.offset);
+        return Promise.resolve(void pieces.push(`${first}-${String(nextOffset)}`));
+      },
+      crashed: () => undefined,
+    });
+    const give = async (...batches: readonly Batch[]): Promise<void> => {
+      for (const one of batches) await group.handlers?.batch(one, signal);
+    };
+    return { consumer, pieces, give };
+  }
+
+  it('passes over what lies between ranges, in one step, and goes on behind it', async () => {
+    const group = new Group([assigned(0)]);
+    const spans = new Map([[0, span(0, 100, '3-5,7-8,60-62')]]);
+    const { consumer, pieces, give } = await reading(group, spans, NO_PLACES);
+    await give(batch(0, 10), batch(10, 20), batch(60, 70));
+    await consumer.done;
+    expect(pieces).toEqual(['.-3', '3-5', '.-7', '7-8', '.-60', '60-62', '.-100']);
+    // What was fetched before it was told to go on comes all the same.
+    expect(group.sought).toEqual([3n, 60n, 60n, 100n]);
+    expect(consumer.read().get(0)?.records).toBe(5);
+  });
+
+  it('reads nothing where nothing is needed', async () => {
+    const { consumer, pieces } = await reading(new Group([assigned(0)]), new Map([[0, span(0, 9, '')]]), NO_PLACES);
+    await consumer.done;
+    expect(pieces).toEqual(['.-9']);
+  });
+
+  it('tells what was deleted since, of what it needs', async () => {
+    const spans = new Map([[0, span(0, 100, '3-5,40-60')]]);
+    const { pieces, give } = await reading(new Group([assigned(0, 50n)]), spans, NO_PLACES);
+    await give(batch(50, 70));
+    expect(pieces).toEqual(['.-3', 'undefined-5', '.-40', '50-60', '.-100']);
+  });
+
+  it('goes on where a run was cut off, with what it had read by then', async () => {
+    const written: Parameters<Places['write']>[0][] = [];
+    const spans = new Map([[0, span(0, 20)]]);
+    const places: Places = { ...NO_PLACES, write: (commits) => Promise.resolve(void written.push(commits)) };
+    const first = await reading(new Group([assigned(0)]), spans, places);
+    await first.give(batch(0, 5), batch(5, 12));
+    await first.consumer.commit([{ topic: 't', partition: 0, nextOffset: 5n, metadata: '' }]);
+    await first.give(batch(12, 20));
+    const [commit] = written[0] ?? [];
+    const left = new Map(commit === undefined ? [] : [[0, commit] as const]);
+    const group = new Group([assigned(0)]);
+    const second = await reading(group, spans, { ...places, read: () => Promise.resolve(left) });
+    await second.give(batch(0, 8), batch(8, 20));
+    expect(group.sought).toEqual([5n]);
+    expect(second.consumer.read()).toEqual(first.consumer.read());
   });
 });
