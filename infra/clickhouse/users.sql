@@ -1,4 +1,4 @@
--- Three users of ClickHouse, each with what it needs and no more. An administrator runs this once, with passwords of his own
+-- Four users of ClickHouse, each with what it needs and no more. An administrator runs this once, with passwords of his own
 -- in place of 'change-me-...' (SHA-256 of them is what the server keeps):
 --
 --   clickhouse-client --queries-file infra/clickhouse/users.sql
@@ -23,6 +23,13 @@ GRANT SHOW, SELECT, INSERT ON backtrail.* TO backtrail_service_role;
 CREATE ROLE IF NOT EXISTS backtrail_reader_role;
 GRANT SHOW, SELECT ON backtrail.* TO backtrail_reader_role;
 
+-- A run is a database of its own; which ones there are, and what they restore, is rows of the live one.
+CREATE ROLE IF NOT EXISTS backtrail_replay_role;
+GRANT SHOW, SELECT, INSERT ON backtrail.* TO backtrail_replay_role;
+GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW
+  ON backtrail_replay_*.* TO backtrail_replay_role;
+GRANT SHOW, SELECT ON backtrail_replay_*.* TO backtrail_reader_role;
+
 -- readonly = 2: the format and the limits of a question are settings of its request; 1 would forbid to send any. The MAX of
 -- each is where the server says no, also to an analyst with a client of his own.
 CREATE SETTINGS PROFILE IF NOT EXISTS backtrail_reader_profile SETTINGS
@@ -39,3 +46,5 @@ CREATE USER IF NOT EXISTS backtrail_service IDENTIFIED WITH sha256_password BY '
 GRANT backtrail_service_role TO backtrail_service;
 CREATE USER IF NOT EXISTS backtrail_reader IDENTIFIED WITH sha256_password BY 'change-me-reader';
 GRANT backtrail_reader_role TO backtrail_reader;
+CREATE USER IF NOT EXISTS backtrail_replay IDENTIFIED WITH sha256_password BY 'change-me-replay';
+GRANT backtrail_replay_role TO backtrail_replay;

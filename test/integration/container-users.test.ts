@@ -22,15 +22,17 @@ if (keepsUsers) await administrator.command('DROP ROLE IF EXISTS backtrail_probe
 
 afterAll(() => administrator.close());
 
-describe.runIf(keepsUsers)('the three users, on a server that keeps users', () => {
+describe.runIf(keepsUsers)('the four users, on a server that keeps users', () => {
   const name = `users_${randomBytes(4).toString('hex')}`;
   const as = (who: string): ClickHouseConfig => {
     return { url, user: `${name}_${who}`, password: `change-me-${who}`, database: name };
   };
 
   afterAll(async () => {
-    await administrator.command('DROP DATABASE IF EXISTS {name:Identifier}', { name });
-    for (const who of ['owner', 'service', 'reader']) {
+    for (const database of [name, `${name}_replay_run`]) {
+      await administrator.command('DROP DATABASE IF EXISTS {database:Identifier}', { database });
+    }
+    for (const who of ['owner', 'service', 'reader', 'replay']) {
       await administrator.command(`DROP USER IF EXISTS ${name}_${who}`);
       await administrator.command(`DROP ROLE IF EXISTS ${name}_${who}_role`);
     }
@@ -54,6 +56,15 @@ describe.runIf(keepsUsers)('the three users, on a server that keeps users', () =
     await expect(reader.select('SELECT 1 SETTINGS max_execution_time = 100000')).rejects.toMatchObject({
       code: 'CLICKHOUSE_REFUSED',
     });
-    await Promise.all([service.close(), reader.close()]);
+
+    const run = { database: `${name}_replay_run` };
+    await migrate({ ...as('replay'), ...run });
+    await reader.select(`SELECT * FROM ${run.database}.progress`);
+    await expect(migrate({ ...as('service'), ...run })).rejects.toMatchObject(denied);
+    await expect(migrate({ ...as('replay'), database: `${name}_other` })).rejects.toMatchObject(denied);
+    const replay = connectClickHouse(as('replay'));
+    await replay.command('INSERT INTO replay_runs SELECT * FROM replay_runs');
+    await expect(replay.command('TRUNCATE TABLE replay_runs')).rejects.toMatchObject(denied);
+    await Promise.all([service.close(), reader.close(), replay.close()]);
   });
 });

@@ -15,7 +15,7 @@ afterAll(() => administrator.close());
 describe('infra/clickhouse/users.sql', () => {
   it('is SQL that this version of ClickHouse understands', async () => {
     const statements = splitStatements(sql);
-    expect(statements).toHaveLength(13);
+    expect(statements).toHaveLength(19);
     for (const statement of statements) {
       const rows = await administrator.select<{ text: string }>('SELECT formatQuery({statement:String}) AS text', {
         statement,
@@ -27,6 +27,7 @@ describe('infra/clickhouse/users.sql', () => {
   it('gives the reader nothing but reading, and the services no way to take back what was said', () => {
     const granted = (role: string): string | undefined =>
       new RegExp(`GRANT ([^;]*?)\\s+ON backtrail\\.\\* TO ${role}`).exec(sql)?.[1];
+    expect(granted('backtrail_replay_role')).toBe('SHOW, SELECT, INSERT');
     expect(granted('backtrail_reader_role')).toBe('SHOW, SELECT');
     expect(granted('backtrail_service_role')).toBe('SHOW, SELECT, INSERT');
   });
