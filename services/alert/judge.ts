@@ -30,9 +30,10 @@ export async function judge(database: Pick<ClickHouse, 'select'>, modelId: strin
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return { modelId, alerts: [], reach };
   const isMoney = typeof reach === 'object';
-  const of = { model: modelId, flagged };
-  const evidence = isMoney ? await settlementEvidence(views, { ...of, ...reach }) : { payments: [], inferences: [] };
-  const stale = isMoney ? [] : await staleSpans(views, of);
+  const evidence = isMoney
+    ? await settlementEvidence(views, modelId, reach.payments)
+    : { payments: [], inferences: [] };
+  const stale = isMoney ? [] : await staleSpans(views, { model: modelId, flagged });
   const trail = Trail.of({ releases, ...evidence, proofs: [], agents: [] }, EVERYTHING_MS);
   return { modelId, alerts: alertsOf(trail, modelId, stale).filter(({ kind }) => isWithin(kind, reach)), reach };
 }

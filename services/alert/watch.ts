@@ -1,4 +1,4 @@
-import { everTainted, maybeTainted } from '../shared/clickhouse/ask/alert-evidence.js';
+import { everAlerted, maybeTainted, slicesOf } from '../shared/clickhouse/ask/alert-evidence.js';
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
@@ -14,9 +14,6 @@ interface Known {
   /** What was appended after the horizon and is judged: by name, the version of its row. */
   readonly changes: ReadonlyMap<string, string>;
 }
-
-/** Payments judged at once: all their records are in memory together. */
-const PAYMENTS_MAX = 1_000;
 
 /**
  * Finds out which alerts may have changed, and judges those again from all that is there.
@@ -68,22 +65,16 @@ export class Watch {
 
   async *#everything(model: FlaggedModel): AsyncGenerator<Reach> {
     yield 'serving';
-    for (const payments of slices(await everTainted(new ViewReader(this.database), model))) yield { payments };
+    for (const payments of slicesOf(await everAlerted(new ViewReader(this.database), model))) yield { payments };
   }
 
   async *#changed({ model, flagged }: FlaggedModel, changes: readonly Changed[]): AsyncGenerator<Reach> {
     const known = this.#known.get(model)?.changes;
     const fresh = changes.filter(({ name, rowVersion }) => known?.get(name) !== rowVersion);
     if (fresh.some(({ paymentId }) => paymentId === null)) yield 'stale';
-    for (const slice of slices(fresh.flatMap(({ paymentId }) => paymentId ?? []))) {
+    for (const slice of slicesOf(fresh.flatMap(({ paymentId }) => paymentId ?? []))) {
       const payments = await maybeTainted(new ViewReader(this.database), { model, flagged }, slice);
       if (payments.length > 0) yield { payments };
     }
   }
-}
-
-function slices(payments: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(payments.length / PAYMENTS_MAX) }, (_, i) =>
-    payments.slice(i * PAYMENTS_MAX, (i + 1) * PAYMENTS_MAX),
-  );
 }

@@ -64,17 +64,10 @@ export class AlertLedger {
     this.#spans.set(key, spans);
   }
 
-  /** By (raised, kind, subject, release). */
   histories(): AlertHistory[] {
     return [...this.#spans.values()]
       .map((spans) => this.#history(spans.sort((a, b) => a.from - b.from)))
-      .sort(
-        (a, b) =>
-          raisedAtMs(a) - raisedAtMs(b) ||
-          compareUtf8(a.kind, b.kind) ||
-          compareUtf8(a.subject, b.subject) ||
-          compareUtf8(a.release, b.release),
-      );
+      .sort(byRaised);
   }
 
   #history(spans: readonly TrueSpan[]): AlertHistory {
@@ -90,6 +83,16 @@ export class AlertLedger {
     if (trueUntil <= this.#untilMs) states.push({ state: 'resolved', atMs: trueUntil });
     return { kind, ...truth, states };
   }
+}
+
+/** The order of alerts in answers: by (raised, kind, subject, release). */
+export function byRaised(a: AlertHistory, b: AlertHistory): number {
+  return (
+    raisedAtMs(a) - raisedAtMs(b) ||
+    compareUtf8(a.kind, b.kind) ||
+    compareUtf8(a.subject, b.subject) ||
+    compareUtf8(a.release, b.release)
+  );
 }
 
 export function raisedAtMs({ states }: Pick<AlertHistory, 'states'>): number {

@@ -12,6 +12,8 @@ export interface QuestionFigure {
   readonly p95Ms: number;
   /** Mean length of the answer as JSON. */
   readonly answerBytes: number;
+  /** Why there are no figures. */
+  readonly failed?: string;
 }
 
 /** A question about one model or id after another. */
@@ -56,20 +58,38 @@ export async function* timeQuestions(
   for (const [question, make] of Object.entries(makersOf(network))) {
     const count = question.includes('largest') ? Math.max(Math.floor(tries / LARGE_SHARE), 3) : tries;
     for (const known of ['now', 'earlier'] as const) {
-      const times: number[] = [];
-      let bytes = 0;
-      // The first one warms up: what the server compiles and reads for it is there for all that follow.
-      for (let turn = 0; turn <= count; turn += 1) {
-        const asked = { ...make(turn), ...(known === 'earlier' ? { known: earlierMs } : {}) };
-        const startMs = elapsedMs();
-        const { answer } = await askWithHorizon(database, asked);
-        if (turn === 0) continue;
-        times.push(elapsedMs() - startMs);
-        bytes += JSON.stringify(answer).length;
+      const asked = (turn: number): Question => ({
+        ...make(turn),
+        ...(known === 'earlier' ? { known: earlierMs } : {}),
+      });
+      const what = { question, known, tries: count };
+      try {
+        yield { ...what, ...(await timed(database, asked, count)) };
+      } catch (error) {
+        // What cannot be answered is a figure, too: the others are not lost with it.
+        const nothing = { p50Ms: Number.NaN, p95Ms: Number.NaN, answerBytes: Number.NaN };
+        yield { ...what, ...nothing, failed: String(error) };
       }
-      times.sort((a, b) => a - b);
-      const at = (share: number): number => times[Math.min(Math.floor(count * share), count - 1)] ?? Number.NaN;
-      yield { question, known, tries: count, p50Ms: at(0.5), p95Ms: at(0.95), answerBytes: bytes / count };
     }
   }
+}
+
+async function timed(
+  database: ClickHouse,
+  asked: Maker,
+  tries: number,
+): Promise<Pick<QuestionFigure, 'p50Ms' | 'p95Ms' | 'answerBytes'>> {
+  const times: number[] = [];
+  let bytes = 0;
+  // The first one warms up: what the server compiles and reads for it is there for all that follow.
+  for (let turn = 0; turn <= tries; turn += 1) {
+    const startMs = elapsedMs();
+    const { answer } = await askWithHorizon(database, asked(turn));
+    if (turn === 0) continue;
+    times.push(elapsedMs() - startMs);
+    bytes += JSON.stringify(answer).length;
+  }
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.min(Math.floor(tries * share), tries - 1)] ?? Number.NaN;
+  return { p50Ms: at(0.5), p95Ms: at(0.95), answerBytes: bytes / tries };
 }

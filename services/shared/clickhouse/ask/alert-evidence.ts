@@ -12,13 +12,11 @@ const EVER_FLAGGED = `${THE_MODEL} AND status = 'attributed' AND has({flagged:Ar
 const EVER_PAID = `model_payment_links WHERE ${THE_MODEL} AND ever_settled`;
 
 /** Payments that may ever have had a part for an inference that was ever attributed to a release that was ever flagged. */
-const MAY_BE_TAINTED = `payment_id IN (
-  SELECT payment_id FROM ${EVER_PAID}
-    AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED}))`;
+const MAY_BE_TAINTED = `SELECT payment_id AS id FROM ${EVER_PAID}
+  AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})`;
 
-const THEIR_INFERENCES = `${THE_MODEL}
-  AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
-  AND inference_id IN (SELECT inference_id FROM ${EVER_PAID})`;
+/** Payments whose records are in memory together. */
+const PAYMENTS_AT_ONCE = 1_000;
 
 /** The release records of a model, whenever they were appended. */
 export function releasesOf(views: ViewReader, model: string): Promise<ReleaseFact[]> {
@@ -31,27 +29,14 @@ export function flaggedReleases(releases: readonly ReleaseFact[]): string[] {
   );
 }
 
-/** All that alerts about settlements of a model can rest on, besides its releases. */
-export async function settlementEvidence(
-  views: ViewReader,
-  of: FlaggedWork & { readonly payments?: readonly string[] },
-): Promise<Pick<Records, 'payments' | 'inferences'>> {
-  if (of.payments !== undefined) return evidenceOfSome(views, of.model, of.payments);
-  const params = { model: of.model, flagged: of.flagged };
-  const [payments, inferences] = await Promise.all([
-    views.records('payments', MAY_BE_TAINTED, params),
-    views.records('inferences', THEIR_INFERENCES, params),
-  ]);
-  return { payments, inferences };
-}
-
 /** A model, with its releases that were ever flagged. */
 export interface FlaggedWork {
   readonly model: string;
   readonly flagged: readonly string[];
 }
 
-async function evidenceOfSome(
+/** All that alerts about the settlements of some payments can rest on, besides the releases of the model. */
+export async function settlementEvidence(
   views: ViewReader,
   model: string,
   paymentIds: readonly string[],
@@ -70,16 +55,27 @@ function partsOf(paymentIds: string): string {
   return `SELECT model_id, occurred_at, inference_id FROM ${EVER_PAID} AND payment_id IN ${paymentIds}`;
 }
 
-/** All payments that may ever have had a tainted part, and those that have an alert; by id. */
-export async function everTainted(views: ViewReader, { model, flagged }: FlaggedWork): Promise<string[]> {
-  const rows = await views.rows<{ id: string }>(
-    `SELECT payment_id AS id FROM ${EVER_PAID}
-       AND inference_id IN (SELECT inference_id FROM inference_revisions WHERE ${EVER_FLAGGED})
-     UNION DISTINCT
-     SELECT subject AS id FROM alerts WHERE ${THE_MODEL} AND kind = 'SETTLED_ON_FLAGGED'`,
-    { model, flagged },
-  );
+/** All payments that may ever have had a tainted part; by id. */
+export function everTainted(views: ViewReader, { model, flagged }: FlaggedWork): Promise<string[]> {
+  return idsOf(views, `SELECT DISTINCT id FROM (${MAY_BE_TAINTED})`, { model, flagged });
+}
+
+/** The same, and those that have an alert. */
+export function everAlerted(views: ViewReader, { model, flagged }: FlaggedWork): Promise<string[]> {
+  const alerted = `SELECT subject AS id FROM alerts WHERE ${THE_MODEL} AND kind = 'SETTLED_ON_FLAGGED'`;
+  return idsOf(views, `${MAY_BE_TAINTED} UNION DISTINCT ${alerted}`, { model, flagged });
+}
+
+async function idsOf(views: ViewReader, sql: string, params: Params): Promise<string[]> {
+  const rows = await views.rows<{ id: string }>(sql, params);
   return rows.map(({ id }) => id).sort(compareUtf8);
+}
+
+/** Parts of some payments that are judged together. */
+export function slicesOf(paymentIds: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(paymentIds.length / PAYMENTS_AT_ONCE) }, (_, i) =>
+    paymentIds.slice(i * PAYMENTS_AT_ONCE, (i + 1) * PAYMENTS_AT_ONCE),
+  );
 }
 
 /** Which of some payments may have a tainted part. */

@@ -1,10 +1,19 @@
-import type { StaleSpan } from '../../core/alerts.js';
+import { byRaised, type AlertHistory } from '../../core/alert-ledger.js';
+import { alertsOf, type StaleSpan } from '../../core/alerts.js';
+import { alertShape } from '../../core/answer-shape.js';
 import { answer } from '../../core/answer.js';
 import { sortedIds } from '../../core/order.js';
 import type { Answer, Question } from '../../core/question.js';
 import type { ReleaseFact } from '../../core/record.js';
 import { Trail, type Records, type TrailSettings } from '../../core/trail.js';
-import { flaggedReleases, releasesOf, settlementEvidence, staleSpans } from './alert-evidence.js';
+import {
+  everTainted,
+  flaggedReleases,
+  releasesOf,
+  settlementEvidence,
+  slicesOf,
+  staleSpans,
+} from './alert-evidence.js';
 import { saidOfOne } from './of-inference.js';
 import type { ViewReader } from './view-reader.js';
 
@@ -15,6 +24,9 @@ interface Settings {
   readonly settings: TrailSettings;
 }
 
+type Evidence = Pick<Records, 'payments' | 'inferences'>;
+
+/** Payments are judged slice by slice: what they are for may be millions of records. */
 export async function alertsAnswer(
   views: ViewReader,
   model: string,
@@ -24,12 +36,20 @@ export async function alertsAnswer(
   const releases = (await releasesOf(views, model)).filter(({ position }) => position.appendedAtMs <= knownAtMs);
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return [];
-  const [evidence, stale] = await Promise.all([
-    settlementEvidence(views, { model, flagged }),
-    staleSpans(views, { model, flagged }),
-  ]);
-  const records: Records = { releases, ...evidence, proofs: [], agents: [] };
-  return answer(Trail.of(records, knownAtMs, settings), { ask: 'alerts', model }, stale);
+  const of = { model, flagged };
+  const [paymentIds, stale] = await Promise.all([everTainted(views, of), staleSpans(views, of)]);
+  const judged = (evidence: Evidence, spans: readonly StaleSpan[]): AlertHistory[] => {
+    const records: Records = { releases, ...evidence, proofs: [], agents: [] };
+    return alertsOf(Trail.of(records, knownAtMs, settings), model, spans);
+  };
+  const histories = judged({ payments: [], inferences: [] }, stale);
+  const slices = slicesOf(paymentIds);
+  for (const slice of slices) {
+    // What is one slice is kept for the next question; of a hundred none is.
+    const evidence = await settlementEvidence(slices.length > 1 ? views.apart() : views, model, slice);
+    histories.push(...judged(evidence, []).filter(({ kind }) => kind === 'SETTLED_ON_FLAGGED'));
+  }
+  return histories.sort(byRaised).map(alertShape);
 }
 
 /** Inferences that the payments meeting a condition may ever have had a part for, by what rows are ordered by. */

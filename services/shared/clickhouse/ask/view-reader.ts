@@ -25,6 +25,11 @@ export class ViewReader {
     this.#database = database;
   }
 
+  /** A reader of the same tables that keeps only what it reads itself. */
+  apart(): ViewReader {
+    return new ViewReader(this.#database);
+  }
+
   async rows<T>(sql: string, params: Params = {}): Promise<readonly T[]> {
     const key = JSON.stringify([sql, params]);
     let rows = this.#read.get(key);
