@@ -42,6 +42,8 @@ interface Copied<C> {
 const NOT_IN_IDS = CONTROL | NOT_ASCII;
 const NOT_IN_TEXT = NOT_ASCII;
 const NULL = -1;
+/** Blocks whose memory is kept: many are in flight only while the database is slow. */
+const SPARE_MAX = 8;
 
 /**
  * Makes rows of `inference_rows` from records as the log has them, in ClickHouse's Native format. It takes those that are
@@ -154,8 +156,19 @@ export class InferenceTranscoder implements Transcoder {
       this.#interner.clear();
       this.#memo.clear();
     }
+    return this.#handOut(out, rowCount);
+  }
+
+  /** What waits to be written takes no more memory than it says, also of a batch of few records. */
+  #handOut(out: Bytes, rowCount: number): EncodedRows {
+    const rows = { format: 'Native', columns: COLUMNS, rowCount } as const;
     const bytes = out.buffer.subarray(0, out.length);
-    return { format: 'Native', columns: COLUMNS, rowCount, bytes, release: () => this.#spare.push(out) };
+    const spare = (): void => {
+      if (this.#spare.length < SPARE_MAX) this.#spare.push(out);
+    };
+    if (out.length * 2 > out.buffer.length) return { ...rows, bytes, release: spare };
+    spare();
+    return { ...rows, bytes: Buffer.from(bytes), release: () => undefined };
   }
 
   #findNames(view: DataView): boolean {

@@ -9,6 +9,8 @@ import { clickHouseOf, kafkaOf, registryOf } from './servers.js';
 export interface Limits {
   /** Rows of one insert; a batch with more is written in several. */
   readonly batchRowsMax: number;
+  /** Bytes of one insert, as they are held in memory. What is read beyond it waits, as with too many rows. */
+  readonly batchBytesMax: number;
   /** Rows of one step of a sweep, between which batches may run. */
   readonly sweepRowsMax: number;
   /** Dead letters in a row after which a service stops instead of draining the topic. */
@@ -147,6 +149,7 @@ function reading<T>(env: Environment, read: (given: Given, problems: string[]) =
 function limitsOf(env: DatabaseVariables): Limits {
   return {
     batchRowsMax: env.BATCH_ROWS_MAX,
+    batchBytesMax: env.BATCH_BYTES_MAX,
     sweepRowsMax: env.SWEEP_ROWS_MAX,
     deadLetterRunMax: env.DEAD_LETTER_RUN_MAX,
     unknownSchemaWaitMs: env.UNKNOWN_SCHEMA_WAIT_MS,

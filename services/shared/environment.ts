@@ -66,6 +66,7 @@ export const databaseVariables = z.object({
   QUESTION_READ_ROWS_MAX: whole(0).default(0),
   QUESTION_RESULT_ROWS_MAX: whole(0).default(10_000_000),
   BATCH_ROWS_MAX: whole(1).default(50_000),
+  BATCH_BYTES_MAX: whole(1).default(32 * 1024 ** 2),
   SWEEP_ROWS_MAX: whole(1).default(8_000),
   DEAD_LETTER_RUN_MAX: whole(1).default(1_000),
   UNKNOWN_SCHEMA_WAIT_MS: whole(0).default(5 * MINUTE_MS),

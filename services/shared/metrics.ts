@@ -4,7 +4,16 @@ import { now } from './clock.js';
 
 /** The last word of a name, `_total` aside, so that nobody has to guess. */
 export type Unit =
-  'seconds' | 'records' | 'rows' | 'offsets' | 'attempts' | 'copies' | 'payments' | 'alerts' | 'notifications';
+  | 'seconds'
+  | 'bytes'
+  | 'records'
+  | 'rows'
+  | 'offsets'
+  | 'attempts'
+  | 'copies'
+  | 'payments'
+  | 'alerts'
+  | 'notifications';
 
 interface Spec<Kind extends string, Label extends string> {
   readonly kind: Kind;
@@ -51,6 +60,37 @@ export const METRICS = {
     'Time of a batch; stage is read (decode, judge, make rows), write (insert) or join (look, compute, write rows).',
     [0.001, ...MOMENTS],
   ),
+  bufferedRecords: gauge(
+    'buffered',
+    'records',
+    ['buffer'],
+    'In memory, on their way; buffer is gathered (read, wait for their write), writing (the write under way), sweep (rows judged again), links (payments to be computed again) or copies (records that share an event or inference).',
+  ),
+  bufferedMaxRecords: gauge(
+    'buffered_max',
+    'records',
+    ['buffer'],
+    'Bound of backtrail_buffered_records, of each buffer that has one. What is read beyond it waits; a single batch may be larger.',
+  ),
+  bufferedBytes: gauge(
+    'buffered',
+    'bytes',
+    ['buffer'],
+    'Bytes of what is gathered and writing: its rows, and the values of the records that are kept beside them.',
+  ),
+  bufferedMaxBytes: gauge(
+    'buffered_max',
+    'bytes',
+    ['buffer'],
+    'Bound of backtrail_buffered_bytes, of each buffer. What is read beyond it waits; a single batch may be larger.',
+  ),
+  pausedSince: gauge(
+    'paused_since',
+    'seconds',
+    ['reason'],
+    'Unix time since which nothing is read, 0 while reading goes on; reason is database (what was read is not written yet) or input (the schema of a record, or the releases, cannot be had).',
+  ),
+  paused: counter('paused', 'seconds', ['reason'], 'Time for which nothing was read, of pauses that are over.'),
   nextOffset: gauge(
     'next_offset',
     'records',
@@ -137,6 +177,12 @@ export const METRICS = {
     'alerts',
     ['receiver'],
     'States of alerts that a receiver is still to be told, as far as they were read.',
+  ),
+  alertsPendingMax: gauge(
+    'pending_max',
+    'alerts',
+    NONE,
+    'Bound of backtrail_pending_alerts, of each receiver: near it no more are read until some are told.',
   ),
   alertsPendingOldest: gauge(
     'pending_alerts_oldest',

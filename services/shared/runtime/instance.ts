@@ -3,12 +3,12 @@ import type { Limits } from '../config.js';
 import type { RecordOf, Stream } from '../core/record.js';
 import { asBacktrailError } from '../errors.js';
 import type { Decoder, Patience } from './accept.js';
-import type { Definition } from './definition.js';
+import { BackPressure, gatheredMax, type PauseReason } from './back-pressure.js';
 import { join } from './join.js';
 import { Lane } from './lane.js';
 import { Linker } from './linker.js';
 import { appliedOf, LogCheck, type Applied } from './log-check.js';
-import { commitBatches, hasRead, isJoined, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
+import { commitBatches, hasRead, readBatch, writeBatches, type LoopParts, type ReadBatch } from './loop.js';
 import { Partitions, takenOver } from './partitions.js';
 import { Pipeline } from './pipeline.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer, LogEnds, LogSpans } from './ports.js';
@@ -19,11 +19,6 @@ import { Settler, type Copies } from './settler.js';
 import type { LeftAt } from './settled.js';
 import { Sweeper } from './sweeper.js';
 import { WaitingPayments } from './waiting.js';
-
-/** Records gathered for one write where they are kept: one takes some kilobytes, with what it is linked to. */
-const RECORDS_MAX = 10_000;
-/** Rows gathered for one write as lines of JSON: more than twice the bytes of the same rows in columns. */
-const LINES_MAX = 20_000;
 
 export interface InstanceParts<S extends Stream> extends Omit<
   LoopParts<S>,
@@ -57,6 +52,7 @@ export class Instance<S extends Stream> {
   readonly #waiting: WaitingPayments | undefined;
   readonly #loop: LoopParts<S>;
   readonly #pipeline: Pipeline<ReadBatch<S>>;
+  readonly #pressure: BackPressure;
   #waitsFor: string | null = 'the releases topic';
 
   constructor(parts: InstanceParts<S>) {
@@ -118,9 +114,12 @@ export class Instance<S extends Stream> {
         catchUp: () => releases.catchUp(limits.releasesWaitMs),
       },
     };
+    const max = gatheredMax(definition, limits);
+    this.#pressure = new BackPressure(metrics, max);
     this.#pipeline = new Pipeline({
       write: (read, discarded) => this.#write(read, discarded),
-      rowsMax: gatheredMax(definition, limits),
+      max,
+      pressure: this.#pressure,
       onFailure: (error) => {
         if (asBacktrailError(error).outcome !== 'retry') parts.fail(error);
       },
@@ -223,7 +222,7 @@ export class Instance<S extends Stream> {
     const { definition, store, retry, topics } = this.#parts;
     const { service } = definition;
     await this.#lane.run(() =>
-      retrying(async () => {
+      this.#pausing('database', retry, async () => {
         const left = await store.leftAt(service, topics.input);
         const applied = assigned.map((one) => appliedBefore(one, left.get(one.partition)));
         await this.#logCheck.check(applied);
@@ -238,7 +237,7 @@ export class Instance<S extends Stream> {
         );
         this.#partitions.take(states);
         await this.#progress.flush();
-      }, retry),
+      }),
     );
     this.#sweep();
     this.#settler.wake();
@@ -252,12 +251,29 @@ export class Instance<S extends Stream> {
     if (state !== null && batch.startOffset !== undefined && batch.startOffset < state.readOffset) {
       await retrying(() => this.#logCheck.check([appliedOf(state)]), { ...retry, signal });
     }
+    // Whoever has the lane waits for a write.
+    const begun = this.#pressure.pause('database');
     await this.#lane.run(async () => {
-      const read = await retrying(() => readBatch(batch, this.#loop), { ...retry, signal });
+      begun();
+      const read = await this.#pausing('input', { ...retry, signal }, () => readBatch(batch, this.#loop));
       await this.#pipeline.add(read, moved);
       hasRead(read);
     });
     if (this.#ending()) await this.#pipeline.flush();
+  }
+
+  /** As `retrying`; once a try has failed, nothing is read until one succeeds. */
+  async #pausing<T>(reason: PauseReason, retry: RetryOptions, action: () => Promise<T>): Promise<T> {
+    let over = (): void => undefined;
+    const onRetry: RetryOptions['onRetry'] = (error, attempt) => {
+      if (attempt === 1) over = this.#pressure.pause(reason);
+      retry.onRetry?.(error, attempt);
+    };
+    try {
+      return await retrying(action, { ...retry, onRetry });
+    } finally {
+      over();
+    }
   }
 
   async #write(read: readonly ReadBatch<S>[], discarded: AbortSignal): Promise<void> {
@@ -293,11 +309,6 @@ export class Instance<S extends Stream> {
       return givenUp.has(record.offset.toString()) ? { record, code: 'SCHEMA_UNKNOWN', reason } : null;
     };
   }
-}
-
-function gatheredMax<S extends Stream>(definition: Definition<S>, { batchRowsMax }: Limits): number {
-  if (isJoined(definition)) return Math.min(batchRowsMax, RECORDS_MAX);
-  return definition.attributed === undefined ? Math.min(batchRowsMax, LINES_MAX) : batchRowsMax;
 }
 
 const LEAVING_MS = 3_000;

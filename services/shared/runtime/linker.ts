@@ -62,7 +62,9 @@ export class Linker implements Following {
   #followed: readonly Followed[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly parts: LinkerParts) {}
+  constructor(private readonly parts: LinkerParts) {
+    parts.metrics.bufferedMaxRecords.set({ buffer: 'links' }, PAYMENTS_MAX);
+  }
 
   async taken(
     partitions: ReadonlyMap<number, { readonly linked: Readonly<Record<string, string>>; readonly isNew: boolean }>,
@@ -151,6 +153,7 @@ export class Linker implements Following {
     const partitions = behind.map(({ partition }) => partition);
     for (let after = '', more = true; more;) {
       const ids = await reads.naming(spans, { partitions, after, limit: PAYMENTS_MAX });
+      metrics.bufferedRecords.set({ buffer: 'links' }, ids.length);
       for (let i = 0; i < ids.length; i += COMPUTED_MAX) {
         const some = ids.slice(i, i + COMPUTED_MAX);
         await compute(some);
@@ -158,6 +161,7 @@ export class Linker implements Following {
       }
       after = ids.at(-1) ?? '';
       more = ids.length === PAYMENTS_MAX;
+      metrics.bufferedRecords.set({ buffer: 'links' }, 0);
     }
   }
 }

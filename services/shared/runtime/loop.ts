@@ -41,6 +41,7 @@ export interface ReadBatch<S extends Stream> extends Portion {
   /** Dead letters since the last fact, at the end of it. */
   readonly refusedRun: number;
   readonly gaps: readonly Gap[];
+  readonly rowCount: number;
   /** The greatest append time in it; 0 without records. */
   readonly appendedUntilMs: number;
 }
@@ -68,11 +69,15 @@ export async function readBatch<S extends Stream>(batch: Batch, parts: LoopParts
   const gaps = gapsIn(batch, state);
   timed('read');
   const { records, ...span } = batch;
+  const rowCount = rows.reduce((sum, one) => sum + one.rowCount, 0);
+  const keepsFacts = isJoined(parts.definition);
   return {
     batch: span,
-    ...{ state, rows, refused, refusedRun, gaps },
-    facts: isJoined(parts.definition) ? facts : [],
-    rowCount: rows.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    ...{ state, rows, refused, refusedRun, gaps, rowCount },
+    facts: keepsFacts ? facts : [],
+    recordCount: Math.max(rowCount + refused.length, 1),
+    // Of a record that is refused the value is kept, a piece of memory that all values of the batch share.
+    byteCount: sizeOfRows(rows) + (keepsFacts || refused.length > 0 ? sizeOfValues(records) : 0),
     appendedUntilMs: records.reduce((ms, { appendedAtMs }) => Math.max(ms, appendedAtMs), 0),
     isLast: batch.nextOffset >= batch.endOffset,
   };
@@ -135,6 +140,14 @@ export async function commitBatches<S extends Stream>(
     metrics.gapOffsets.inc({ topic: batch.topic }, sizeOf(gaps));
     metrics.rows.inc({ table: definition.attributed?.table ?? factTable }, rowCount);
   }
+}
+
+function sizeOfRows(rows: readonly EncodedRows[]): number {
+  return rows.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function sizeOfValues(records: Batch['records']): number {
+  return records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 }
 
 /** Observes how long it took since the last call. */

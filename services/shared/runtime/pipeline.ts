@@ -4,21 +4,39 @@ import { sleep } from '../clock.js';
 
 /** Something read that is on its way into the database. */
 export interface Portion {
-  readonly rowCount: number;
+  /** Its records, where room is measured; at least one, as nothing is free of charge. */
+  readonly recordCount: number;
+  /** What is kept in memory for it. */
+  readonly byteCount: number;
   /** There is nothing more to read: whoever waits for it shall not wait for company. */
   readonly isLast: boolean;
 }
 
+export interface Amount {
+  readonly records: number;
+  readonly bytes: number;
+}
+
 /** The longest that what is read waits for company. */
 const COMPANY_MS = 200;
+const NOTHING: Amount = { records: 0, bytes: 0 };
+
+/** Whoever says how full it is. */
+interface Pressure {
+  /** What is held has changed. */
+  held(gathered: Amount, writing: Amount): void;
+  /** Somebody waits for room; what it returns is called when the waiting is over. */
+  pause(reason: 'database'): () => void;
+}
 
 interface PipelineParts<P extends Portion> {
   /** Makes portions durable and commits them, in their order. The signal aborts when nobody waits for that any more. */
   readonly write: (portions: readonly P[], signal: AbortSignal) => Promise<void>;
-  /** Gathered rows beyond this wait until the write under way has ended. Half of it is worth a write. */
-  readonly rowsMax: number;
+  /** What is gathered beyond either waits until the write under way has ended. Half of either is worth a write. */
+  readonly max: Amount;
   /** Told once of a write that failed for good. */
   readonly onFailure: (error: unknown) => void;
+  readonly pressure: Pressure;
 }
 
 /**
@@ -30,9 +48,14 @@ interface PipelineParts<P extends Portion> {
  * At the end of the log a portion that finds nothing under way is written at once, with what the same fetch brought of
  * other partitions. Far from the end it waits a moment for more: large writes cost half. Writes never overlap and keep
  * the order of reading, so whatever is committed has everything before it durable.
+ *
+ * So no more is held than is gathered, as much again that is being written, and the one portion that waits for room. A
+ * portion that is larger than the bound is taken alone.
  */
 export class Pipeline<P extends Portion> {
   #gathered: P[] = [];
+  #amount = NOTHING;
+  #beingWritten = NOTHING;
   #writing: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #waiting: (() => void)[] = [];
@@ -44,12 +67,14 @@ export class Pipeline<P extends Portion> {
 
   /** Resolves when there is room for more, mostly at once. Throws if a write has failed or the signal aborts. */
   async add(portion: P, signal: AbortSignal): Promise<void> {
-    while (this.#gathered.length > 0 && this.#rowCount + portion.rowCount > this.parts.rowsMax) {
-      await this.#room(signal);
-    }
+    if (!this.#hasRoomFor(portion)) await this.#untilRoomFor(portion, signal);
     this.#throwFailure();
     this.#gathered.push(portion);
-    if (portion.isLast || this.#rowCount * 2 >= this.parts.rowsMax) this.#due.abort();
+    this.#amount = sum([this.#amount, amountOf(portion)]);
+    this.#tell();
+    const { max } = this.parts;
+    const isMuch = this.#amount.records * 2 >= max.records || this.#amount.bytes * 2 >= max.bytes;
+    if (portion.isLast || isMuch) this.#due.abort();
     this.#writing ??= this.#writeAll();
   }
 
@@ -77,6 +102,8 @@ export class Pipeline<P extends Portion> {
       await nextTurn();
       const portions = this.#take();
       if (portions.length === 0) continue;
+      this.#beingWritten = sum(portions.map(amountOf));
+      this.#tell();
       try {
         await this.parts.write(portions, this.#discarded.signal);
       } catch (error) {
@@ -84,8 +111,25 @@ export class Pipeline<P extends Portion> {
         this.#take();
         this.parts.onFailure(error);
       }
+      this.#beingWritten = NOTHING;
+      this.#tell();
     }
     this.#writing = null;
+  }
+
+  #hasRoomFor({ recordCount, byteCount }: P): boolean {
+    const { max } = this.parts;
+    const { records, bytes } = this.#amount;
+    return this.#gathered.length === 0 || (records + recordCount <= max.records && bytes + byteCount <= max.bytes);
+  }
+
+  async #untilRoomFor(portion: P, signal: AbortSignal): Promise<void> {
+    const waited = this.parts.pressure.pause('database');
+    try {
+      while (!this.#hasRoomFor(portion)) await this.#room(signal);
+    } finally {
+      waited();
+    }
   }
 
   async #room(signal: AbortSignal): Promise<void> {
@@ -101,16 +145,26 @@ export class Pipeline<P extends Portion> {
   #take(): P[] {
     const portions = this.#gathered;
     this.#gathered = [];
+    this.#amount = NOTHING;
     this.#due = new AbortController();
     for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#tell();
     return portions;
   }
 
-  get #rowCount(): number {
-    return this.#gathered.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  #tell(): void {
+    this.parts.pressure.held(this.#amount, this.#beingWritten);
   }
 
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure.error;
   }
+}
+
+function amountOf({ recordCount, byteCount }: Portion): Amount {
+  return { records: recordCount, bytes: byteCount };
+}
+
+function sum(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((all, { records, bytes }) => ({ records: all.records + records, bytes: all.bytes + bytes }));
 }

@@ -121,7 +121,11 @@ export class Settler {
     const startMs = elapsedMs();
     const unknown = open.filter(({ untilMs }) => untilMs === null);
     const found = unknown.length === 0 ? null : await copies.appendedUntil(stream, topic, unknown);
-    for await (const facts of copies.sharing(stream, open)) await this.#write(facts, open);
+    for await (const facts of copies.sharing(stream, open)) {
+      metrics.bufferedRecords.set({ buffer: 'copies' }, facts.length);
+      await this.#write(facts, open);
+      metrics.bufferedRecords.set({ buffer: 'copies' }, 0);
+    }
     for (const { state, partition, to, untilMs } of open) {
       // Taken by somebody else, or anew: whoever has it now settles it from where the tables say.
       if (partitions.of(state) !== state) continue;

@@ -91,14 +91,23 @@ export class Sweeper {
     const reviser = this.#reviser;
     const limit = Math.min(rowsMax, reviser.rowsMax);
     const range = { partitions: group.map((state) => state.partition), releasesBelow: target, limit };
-    const read = (after: RowPlace | null): Promise<RevisedPage> =>
-      retrying(async () => reviser.revise(await store.sweepPage(sweep, { ...range, after }, reviser.columns)), retry);
+    const read = async (after: RowPlace | null): Promise<RevisedPage> => {
+      const page = await retrying(
+        async () => reviser.revise(await store.sweepPage(sweep, { ...range, after }, reviser.columns)),
+        retry,
+      );
+      metrics.bufferedRecords.inc({ buffer: 'sweep' }, page.rowCount);
+      return page;
+    };
     // Every row is written again: mostly they do change, and one that says the same is not looked at a second time.
     const write = async ({ blocks, rowCount }: RevisedPage): Promise<void> => {
       await retrying(() => store.insertEncoded(table, blocks), retry);
       for (const block of blocks) block.release();
+      metrics.bufferedRecords.dec({ buffer: 'sweep' }, rowCount);
       metrics.sweptRows.inc(rowCount);
     };
+    // One is written while the next is read.
+    metrics.bufferedMaxRecords.set({ buffer: 'sweep' }, limit * 2);
     let page: RevisedPage | null = await read(null);
     while (page !== null) {
       const isLast: boolean = page.rowCount < limit || generation !== partitions.generation;

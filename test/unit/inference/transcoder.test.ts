@@ -100,6 +100,20 @@ describe('the transcoder', () => {
     expect(readBlock(transcoder.take()?.bytes ?? Buffer.alloc(0))).toEqual([ordinaryRow(second, log)]);
   });
 
+  it('hands out little memory for few rows, which stays as it is while they wait', () => {
+    const log = logOf([], () => 0);
+    const transcoder = new InferenceTranscoder({ log, nextOffset: 0n });
+    const few = ['i1', 'i2', 'i3'].map((id) => logRecord(encoder.encode(inferenceRecord(id))));
+    const waiting = few.map((record) => {
+      expect(transcoder.add(record, 2)).toBe(true);
+      return transcoder.take()?.bytes ?? Buffer.alloc(0);
+    });
+    for (const [i, bytes] of waiting.entries()) {
+      expect(bytes.buffer.byteLength).toBeLessThan(65_536);
+      expect(readBlock(bytes)).toEqual([ordinaryRow(few[i] as LogRecord, log)]);
+    }
+  });
+
   it('follows the release log as it grows, and as names become too many to remember', () => {
     const log = logOf([releaseRecord({ action: 'TRAFFIC_SET', traffic: { v1: 10_000 } })], () => START_MS);
     const transcoder = new InferenceTranscoder({

@@ -8,12 +8,22 @@ interface Numbered extends Portion {
 type Write = { readonly names: string; end(error?: Error): void };
 
 /** A pipeline whose writes end when the test says so. */
-function pipelineOf(rowsMax = 10) {
+function pipelineOf(records = 10, bytes = 1000) {
   const writes: Write[] = [];
   const failures: unknown[] = [];
   const signals: AbortSignal[] = [];
+  const held: string[] = [];
+  const pauses: string[] = [];
   const pipeline = new Pipeline<Numbered>({
-    rowsMax,
+    max: { records, bytes },
+    pressure: {
+      held: (gathered, writing) =>
+        held.push(`${gathered.records}+${writing.records} ${gathered.bytes}+${writing.bytes}`),
+      pause: () => {
+        pauses.push('begins');
+        return () => pauses.push('ends');
+      },
+    },
     onFailure: (error) => failures.push(error),
     write: (portions, signal) =>
       new Promise((resolve, reject) => {
@@ -28,9 +38,9 @@ function pipelineOf(rowsMax = 10) {
         });
       }),
   });
-  const add = (name: string, rowCount = 1, signal = new AbortController().signal, isLast = true): Promise<void> =>
-    pipeline.add({ name, rowCount, isLast }, signal);
-  return { pipeline, add, writes, failures, signals };
+  const add = (name: string, recordCount = 1, signal = new AbortController().signal, isLast = true): Promise<void> =>
+    pipeline.add({ name, recordCount, byteCount: recordCount * 10, isLast }, signal);
+  return { pipeline, add, writes, failures, signals, held, pauses };
 }
 
 const begun = (writes: readonly Write[], count: number): Promise<void> =>
@@ -93,6 +103,27 @@ describe('the pipeline', () => {
     writes[0]?.end();
     await third;
     expect(writes.map(({ names }) => names)).toEqual(['a', 'b']);
+  });
+
+  it('holds back by bytes as by records, and says what is held and that it waits', async () => {
+    const { add, writes, held, pauses } = pipelineOf(1000, 100);
+    await add('a', 6);
+    await begun(writes, 1);
+    await add('b', 6);
+    expect(held.at(-1)).toBe('6+6 60+60');
+    expect(pauses).toEqual([]);
+    const third = add('c', 6);
+    await new Promise(setImmediate);
+    expect(pauses).toEqual(['begins']);
+    expect(held.at(-1)).toBe('6+6 60+60');
+    writes[0]?.end();
+    await third;
+    expect(pauses).toEqual(['begins', 'ends']);
+    writes[1]?.end();
+    await begun(writes, 3);
+    writes[2]?.end();
+    await expect.poll(() => held.at(-1), { interval: 1 }).toBe('0+0 0+0');
+    expect(writes.map(({ names }) => names)).toEqual(['a', 'b', 'c']);
   });
 
   it('takes a portion that is larger than it has room for, alone', async () => {
