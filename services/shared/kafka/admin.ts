@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 
 import type { LogEnds, LogSpans, PartitionOffsets } from '../runtime/ports.js';
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 
 export interface LogAdmin extends LogEnds, LogSpans {
@@ -12,20 +12,22 @@ export interface LogAdmin extends LogEnds, LogSpans {
 
 /** Runs `use` with a connected admin client, and disconnects it. Throws BacktrailError for what Kafka refuses. */
 export async function withAdmin<T>(settings: KafkaSettings, use: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = kafkaClient(settings).admin();
+  const client = kafkaClient(settings);
+  const admin = client.admin();
   try {
     await admin.connect();
     return await use(admin);
   } catch (error) {
     throw translateKafka(error);
   } finally {
-    await admin.disconnect().catch(() => undefined);
+    await closeClient(client, admin).catch(() => undefined);
   }
 }
 
 /** A connected admin client for questions about the log. Close it, or the process does not end. */
 export async function createAdmin(settings: KafkaSettings): Promise<LogAdmin> {
-  const admin = kafkaClient(settings).admin();
+  const client = kafkaClient(settings);
+  const admin = client.admin();
   const ask = async <T>(question: () => Promise<T>): Promise<T> => {
     try {
       return await question();
@@ -34,7 +36,7 @@ export async function createAdmin(settings: KafkaSettings): Promise<LogAdmin> {
     }
   };
   await ask(() => admin.connect()).catch(async (error: unknown) => {
-    await admin.disconnect().catch(() => undefined);
+    await closeClient(client, admin).catch(() => undefined);
     throw error;
   });
   const offsets = (topic: string): Promise<PartitionOffsets[]> => ask(() => offsetsOf(admin, topic));
@@ -46,7 +48,7 @@ export async function createAdmin(settings: KafkaSettings): Promise<LogAdmin> {
       return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
     },
     topics: async () => (await ask(() => admin.listTopics())).sort(),
-    close: () => admin.disconnect(),
+    close: () => closeClient(client, admin),
   };
 }
 

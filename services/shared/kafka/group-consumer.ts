@@ -3,7 +3,7 @@ import type { Consumer, EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs
 import { sleep } from '../clock.js';
 import { BacktrailError } from '../errors.js';
 import type { Assigned, Batch, Commit, ConsumerHandlers, GroupConsumer, Header, LogRecord } from '../runtime/ports.js';
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 
 export interface GroupConsumerOptions {
@@ -21,25 +21,31 @@ const HEARTBEAT_MS = 2_000;
 const FETCH_WAIT_MS = 100;
 // As fast as more, with less memory: all records of a fetch are there at once.
 const BYTES_PER_PARTITION = 524_288;
-// An outage is waited out: after a few tries kafkajs starts the consumer anew, again and again.
-const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(true) };
+const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 };
+/** So long a group may hold up a member that is to leave. Whoever goes without a word is waited for by its session. */
+const LEAVING_MAX_MS = 3_000;
+const LEAVING_LOOK_MS = 250;
 
 /** A consumer group on kafkajs that commits nothing by itself and reads each new partition from its beginning. */
 export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOptions): GroupConsumer {
   const { groupId, topics } = options;
-  const kafka = kafkaClient(settings);
-  const admin = kafka.admin();
-  const consumer = kafka.consumer({
+  const client = kafkaClient(settings);
+  const admin = client.admin();
+  let stopping = false;
+  const consumer = client.consumer({
     groupId,
     sessionTimeout: options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     maxBytesPerPartition: BYTES_PER_PARTITION,
-    retry: RETRY,
+    // An outage is waited out: after a few tries kafkajs starts the consumer anew, again and again.
+    retry: { ...RETRY, restartOnFailure: () => Promise.resolve(!stopping) },
   });
   let listening = false;
   let taken: Promise<void> = Promise.resolve();
   let joined = (): void => undefined;
+  /** Aborts when it has joined for the first time since kafkajs started it, or has ended. */
+  let starting: AbortController | null = null;
   const firstJoin = new Promise<void>((resolve) => {
     joined = resolve;
   });
@@ -95,9 +101,12 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       // Whoever awaits it next hears of it; until then it is nobody's unhandled rejection.
       taken.catch(() => undefined);
       joined();
+      starting?.abort();
     });
     consumer.on(CRASH, ({ payload }) => {
-      if (!payload.restart) handlers.crashed(translateKafka(payload.error));
+      if (!payload.restart) starting?.abort();
+      else if (starting?.signal.aborted === true) starting = new AbortController();
+      if (!payload.restart && !stopping) handlers.crashed(translateKafka(payload.error));
     });
     // kafkajs passes over batches of transaction markers without telling; progress has to know.
     consumer.on(END_BATCH_PROCESS, ({ payload }) => {
@@ -109,6 +118,22 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
     });
   }
 
+  /** What is being applied is waited for, however long; a group that does not answer is not. */
+  async function leave(): Promise<void> {
+    // kafkajs does not stop a consumer that has not joined yet: it goes on with it when it has.
+    if (starting !== null) await sleep(LEAVING_MAX_MS, starting.signal);
+    if (starting?.signal.aborted === false) client.sockets.end();
+    const left = new AbortController();
+    const leaving = consumer.disconnect().finally(() => {
+      left.abort();
+    });
+    for (let idleMs = 0; !left.signal.aborted; idleMs = commitInBatch === null ? idleMs + LEAVING_LOOK_MS : 0) {
+      if (idleMs >= LEAVING_MAX_MS) client.sockets.end();
+      await sleep(LEAVING_LOOK_MS, left.signal);
+    }
+    await leaving;
+  }
+
   return {
     async start(handlers) {
       if (!listening) listen(handlers);
@@ -116,6 +141,7 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       await translated(async () => {
         await Promise.all([admin.connect(), consumer.connect()]);
         await consumer.subscribe({ topics: [...topics], fromBeginning: true });
+        starting = new AbortController();
         await consumer.run({
           autoCommit: false,
           eachBatchAutoResolve: false,
@@ -142,12 +168,14 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
     },
 
     async stop() {
+      stopping = true;
       try {
-        await translated(() => consumer.disconnect());
+        await translated(leave);
         // Left alone it would be forgotten too, after a while.
-        if (options.throwAway === true) await admin.deleteGroups([groupId]).catch(() => undefined);
+        if (options.throwAway === true && !client.sockets.ended)
+          await admin.deleteGroups([groupId]).catch(() => undefined);
       } finally {
-        await admin.disconnect().catch(() => undefined);
+        await closeClient(client, admin).catch(() => undefined);
       }
     },
   };
@@ -177,7 +205,7 @@ function asKafkas(error: unknown): Error {
 }
 
 /** Keeps the member alive during long work; when the group moves on, the work is told to end. */
-async function whileBeating(
+export async function whileBeating(
   heartbeat: () => Promise<void>,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { CompressionTypes } from 'kafkajs';
 
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 import { javaCompatiblePartitioner } from './partitioner.js';
 import { toMessage, type OutgoingRecord } from './producer.js';
@@ -21,7 +21,8 @@ const ALL_REPLICAS = -1;
 
 /** For whoever must not send twice, and looks into the log instead. Close it, or the process does not end. */
 export async function createPlacingProducer(settings: KafkaSettings): Promise<PlacingProducer> {
-  const producer = kafkaClient(settings).producer({
+  const client = kafkaClient(settings);
+  const producer = client.producer({
     createPartitioner: javaCompatiblePartitioner,
     allowAutoTopicCreation: false,
     maxInFlightRequests: 1,
@@ -30,7 +31,7 @@ export async function createPlacingProducer(settings: KafkaSettings): Promise<Pl
   try {
     await producer.connect();
   } catch (error) {
-    await producer.disconnect().catch(() => undefined);
+    await closeClient(client, producer).catch(() => undefined);
     throw translateKafka(error);
   }
   return {
@@ -50,6 +51,6 @@ export async function createPlacingProducer(settings: KafkaSettings): Promise<Pl
         throw translateKafka(error);
       }
     },
-    close: () => producer.disconnect(),
+    close: () => closeClient(client, producer),
   };
 }

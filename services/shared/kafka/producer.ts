@@ -1,7 +1,7 @@
 import { CompressionTypes, type IHeaders, type Message } from 'kafkajs';
 
 import type { Header, Outgoing, Producer } from '../runtime/ports.js';
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 import { NULL_HEADER_VALUE } from './null-headers.js';
 import { javaCompatiblePartitioner } from './partitioner.js';
@@ -39,7 +39,8 @@ export async function createProducer(
   settings: KafkaSettings,
   { idempotent = false }: ProducerOptions = {},
 ): Promise<BatchProducer> {
-  const producer = kafkaClient(settings).producer({
+  const client = kafkaClient(settings);
+  const producer = client.producer({
     createPartitioner: javaCompatiblePartitioner,
     allowAutoTopicCreation: false,
     idempotent,
@@ -49,7 +50,7 @@ export async function createProducer(
   try {
     await producer.connect();
   } catch (error) {
-    await producer.disconnect().catch(() => undefined);
+    await closeClient(client, producer).catch(() => undefined);
     throw translateKafka(error);
   }
   return {
@@ -63,7 +64,7 @@ export async function createProducer(
         }
       }
     },
-    close: () => producer.disconnect(),
+    close: () => closeClient(client, producer),
   };
 }
 

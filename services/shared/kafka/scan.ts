@@ -4,7 +4,7 @@ import { sleep } from '../clock.js';
 import { BacktrailError } from '../errors.js';
 import type { LogRecord } from '../runtime/ports.js';
 import { withAdmin } from './admin.js';
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { toLogRecord } from './group-consumer.js';
 import { translateKafka } from './kafka-error.js';
 
@@ -31,7 +31,8 @@ export async function scanLog(
   const { topic, partition, from, to } = span;
   if (from >= to) return;
   const groupId = `backtrail.scan.${randomUUID()}`;
-  const consumer = kafkaClient(settings).consumer({ groupId, maxWaitTimeInMs: FETCH_WAIT_MS });
+  const client = kafkaClient(settings);
+  const consumer = client.consumer({ groupId, maxWaitTimeInMs: FETCH_WAIT_MS });
   const done = new AbortController();
   const failures: BacktrailError[] = [];
   const ended = (error?: unknown): void => {
@@ -70,7 +71,7 @@ export async function scanLog(
   } catch (error) {
     ended(error);
   } finally {
-    await consumer.disconnect().catch(() => undefined);
+    await closeClient(client, consumer).catch(() => undefined);
     await withAdmin(settings, (admin) => admin.deleteGroups([groupId])).catch(() => undefined);
   }
   if (failures[0] !== undefined) throw failures[0];

@@ -1,6 +1,6 @@
 import { CompressionTypes } from 'kafkajs';
 
-import { kafkaClient, type KafkaSettings } from './client.js';
+import { closeClient, kafkaClient, type KafkaSettings } from './client.js';
 import { translateKafka } from './kafka-error.js';
 import { javaCompatiblePartitioner } from './partitioner.js';
 import type { PlacedRecord } from './placing-producer.js';
@@ -32,7 +32,8 @@ const RETRY = { initialRetryTime: 20, maxRetryTime: 1_000, retries: 10 };
 
 /** Throws BacktrailError. Close it, or the process does not end. */
 export async function openSoleProducer(settings: KafkaSettings, transactionalId: string): Promise<SoleProducer> {
-  const producer = kafkaClient(settings).producer({
+  const client = kafkaClient(settings);
+  const producer = client.producer({
     transactionalId,
     idempotent: true,
     maxInFlightRequests: 1,
@@ -45,7 +46,7 @@ export async function openSoleProducer(settings: KafkaSettings, transactionalId:
     // An empty transaction: kafkajs only takes its place at the first one.
     await (await producer.transaction()).abort();
   } catch (error) {
-    await producer.disconnect().catch(() => undefined);
+    await closeClient(client, producer).catch(() => undefined);
     throw translateKafka(error);
   }
   return {
@@ -84,6 +85,6 @@ export async function openSoleProducer(settings: KafkaSettings, transactionalId:
         throw translateKafka(error);
       }
     },
-    close: () => producer.disconnect(),
+    close: () => closeClient(client, producer),
   };
 }
