@@ -33,6 +33,7 @@ export const ERRORS = {
   QUESTION_TOO_LARGE: stop('A question needs more time, memory or rows than one may take.'),
   // Waiting for knowledge
   SCHEMA_NOT_KNOWN_YET: retry('A record has a schema id that the registry does not know yet.'),
+  RELEASES_NOT_HELD_YET: retry('The releases topic begins behind what the release service has accounted for so far.'),
   // Records that can never be processed
   EMPTY_VALUE: deadLetter('The record has no value.'),
   UNKNOWN_MAGIC: deadLetter('The value is not in the wire format of the schema registry.'),

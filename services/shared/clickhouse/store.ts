@@ -6,6 +6,7 @@ import type { RowPlace } from '../runtime/reviser.js';
 import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
+import { accountFor } from './completeness.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
 import { clickHousePaymentReads } from './payment-reads.js';
 import { readLeftAt } from './progress-rows.js';
@@ -99,6 +100,16 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
         { topic },
       );
       return new Set(rows.map((row) => row.offset));
+    },
+
+    async heldReleases(topic, { from, to }) {
+      const accounts = await accountFor(database, { stream: 'releases', topic, below: new Map([[0, to]]) });
+      const { applied = 0n, duplicate = 0n, deadLettered = 0n, gaps = 0n } = accounts.get(0) ?? {};
+      if (applied + duplicate + deadLettered + gaps < to) return null;
+      const params = { partition: 0, from: from.toString(), to: to.toString() };
+      const facts = await select('releases', { sql: OFFSETS, params });
+      const held = new Map(facts.map((fact) => [fact.position.offset, fact]));
+      return [...held.values()].sort((a, b) => (a.position.offset < b.position.offset ? -1 : 1));
     },
 
     leftAt: (service, topic) => readLeftAt(database, service, topic),

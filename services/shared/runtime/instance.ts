@@ -48,6 +48,7 @@ export class Instance<S extends Stream> {
   readonly #sweeper: Sweeper;
   readonly #settler: Settler;
   readonly #logCheck: LogCheck;
+  readonly #releasesCheck: LogCheck;
   readonly #linker: Linker | undefined;
   readonly #waiting: WaitingPayments | undefined;
   readonly #loop: LoopParts<S>;
@@ -64,6 +65,7 @@ export class Instance<S extends Stream> {
       consumer: parts.releasesConsumer,
       ends,
       acceptor: { stream: 'releases', decoder: parts.releasesDecoder, patience: this.#followReleaseService() },
+      store,
       retry,
       onGrowth: () => {
         metrics.releaseOffset.set(Number(this.#releases.nextOffset));
@@ -87,6 +89,7 @@ export class Instance<S extends Stream> {
     const settling = { store, copies, partitions, progress: this.#progress, metrics, retry };
     this.#settler = new Settler({ stream: definition.stream, topic: topics.input, ...settling });
     this.#logCheck = new LogCheck({ stream: definition.stream, topic: topics.input, log: ends, held: copies });
+    this.#releasesCheck = new LogCheck({ stream: 'releases', topic: topics.releases, log: ends, held: copies });
     this.#sweeper = new Sweeper({
       definition,
       store,
@@ -139,7 +142,10 @@ export class Instance<S extends Stream> {
       batch: (batch, signal) => this.#failing(() => this.#read(batch, signal)),
       crashed: fail,
     };
-    if (definition.attributed !== undefined) await this.#starting(() => retrying(() => this.#releases.start(), retry));
+    if (definition.attributed !== undefined) {
+      await this.#starting(() => retrying(() => this.#checkReleases(), retry));
+      await this.#starting(() => retrying(() => this.#releases.start(), retry));
+    }
     if (this.#ending()) return;
     this.#waitsFor = 'its consumer group';
     await this.#starting(() => retrying(() => this.#progress.start(), retry));
@@ -185,15 +191,26 @@ export class Instance<S extends Stream> {
 
   /** It is still the log that was applied, and what it lost before it was read is declared. */
   async #checkLog(signal: AbortSignal): Promise<void> {
+    const { definition, topics } = this.#parts;
     const states = this.#partitions.all;
-    await this.#logCheck.check(states.length > 0 ? states.map(appliedOf) : await this.#appliedByOthers());
+    // While a topic is gone nobody has its partitions, and the group notices only after minutes that it is back.
+    const applied = states.length > 0 ? states.map(appliedOf) : this.#appliedBy(definition.service, topics.input);
+    await this.#logCheck.check(await applied);
     for (const batch of await this.#logCheck.stalled(states)) await this.#read(batch, signal);
+    await this.#checkReleases();
   }
 
-  /** While a topic is gone nobody has its partitions, and the group notices only after minutes that it is back. */
-  async #appliedByOthers(): Promise<Applied[]> {
-    const { definition, store, topics } = this.#parts;
-    const left = await store.leftAt(definition.service, topics.input);
+  /** Rows say up to which release record they are right: that is nothing, should the releases be others. */
+  async #checkReleases(): Promise<void> {
+    const { definition, topics } = this.#parts;
+    if (definition.attributed === undefined) return;
+    const held = await this.#appliedBy('release', topics.releases);
+    await this.#releasesCheck.check([...held, this.#releases.applied]);
+  }
+
+  /** What the instances of a service applied, as the tables say. */
+  async #appliedBy(service: string, topic: string): Promise<Applied[]> {
+    const left = await this.#parts.store.leftAt(service, topic);
     return [...left].map(([partition, one]) => appliedBefore({ partition, committed: null }, one));
   }
 

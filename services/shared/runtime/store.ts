@@ -1,6 +1,6 @@
 import type { Sweep } from '../core/histories.js';
 import type { EncodedRows } from './accept.js';
-import type { Fact, RecordOf, Stream } from '../core/record.js';
+import type { Fact, RecordOf, ReleaseFact, Stream } from '../core/record.js';
 import type { PaymentReads } from './payment-reads.js';
 import type { Reviser, RowPlace } from './reviser.js';
 import type { LeftAt } from './settled.js';
@@ -45,6 +45,11 @@ export interface Store {
   sweepPage(sweep: Sweep, range: SweepRange, columns: Reviser['columns']): Promise<Buffer>;
   /** Offsets of the first partition of a topic that were given up because their schema stayed unknown. */
   givenUpOffsets(topic: string): Promise<ReadonlySet<string>>;
+  /**
+   * What is held of the releases topic in [from, to), in its order, for what the log has lost. Null while something below `to`
+   * is not accounted for: neither a fact nor a dead letter nor a declared gap.
+   */
+  heldReleases(topic: string, span: { readonly from: bigint; readonly to: bigint }): Promise<ReleaseFact[] | null>;
   /** Where the last owners of the partitions of a topic left them. */
   leftAt(service: string, topic: string): Promise<ReadonlyMap<number, LeftAt>>;
   readonly payments: PaymentReads;

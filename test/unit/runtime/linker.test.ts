@@ -115,6 +115,7 @@ function slowly(
     facts: () => Promise.reject(new Error('no such thing here')),
     sweepPage: () => Promise.resolve(Buffer.alloc(0)),
     givenUpOffsets: () => Promise.resolve(new Set()),
+    heldReleases: () => Promise.resolve(null),
     leftAt: (service, topic) => later(() => store.leftAt(service, topic)),
     payments: {
       records: (of) => later(() => payments.records(of)),

@@ -1,5 +1,5 @@
 import { groupBy } from '../../../services/shared/core/group.js';
-import type { Fact, InferenceFact, RecordOf, Stream } from '../../../services/shared/core/record.js';
+import type { Fact, InferenceFact, RecordOf, ReleaseFact, Stream } from '../../../services/shared/core/record.js';
 import type { Sweep } from '../../../services/shared/core/histories.js';
 import type { EncodedRows } from '../../../services/shared/runtime/accept.js';
 import type { Reviser, RowPlace } from '../../../services/shared/runtime/reviser.js';
@@ -50,7 +50,11 @@ export class MemoryStore implements Store {
     if (rows.length === 0) return Promise.resolve();
     return attempt(() => {
       this.onInsert(table, 'before');
-      this.inserted.set(table, [...(this.inserted.get(table) ?? []), ...(rows as Row[])]);
+      const before = this.inserted.get(table) ?? [];
+      // As the default of the column: what is written later is newer.
+      const isTimed = table === 'progress_rows';
+      const timed = (rows as Row[]).map((row, i) => ({ updated_at: before.length + i + 1, ...row }));
+      this.inserted.set(table, [...before, ...(isTimed ? timed : (rows as Row[]))]);
       this.onInsert(table, 'after');
     });
   }
@@ -135,6 +139,19 @@ export class MemoryStore implements Store {
   givenUpOffsets(): Promise<ReadonlySet<string>> {
     const given = this.rows('dead_letter_rows').filter((row) => row['code'] === 'SCHEMA_UNKNOWN');
     return Promise.resolve(new Set(given.map((row) => String(row['offset']))));
+  }
+
+  heldReleases(topic: string, { from, to }: { from: bigint; to: bigint }): Promise<ReleaseFact[] | null> {
+    const facts = this.allFacts('releases').filter(({ position }) => position.offset < to);
+    const letters = this.rows('dead_letter_rows').filter((row) => row['topic'] === topic);
+    const gaps = this.rows('gap_rows').filter((row) => row['topic'] === topic);
+    const lost = gaps.reduce(
+      (sum, row) => sum + BigInt(String(row['to_offset'])) - BigInt(String(row['from_offset'])),
+      0n,
+    );
+    if (BigInt(facts.length + letters.length) + lost < to) return Promise.resolve(null);
+    const held = facts.filter(({ position }) => position.offset >= from);
+    return Promise.resolve(held.sort((a, b) => (a.position.offset < b.position.offset ? -1 : 1)));
   }
 
   leftAt(service: string, topic: string): Promise<ReadonlyMap<number, LeftAt>> {

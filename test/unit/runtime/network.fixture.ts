@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import type { RecordOf, Stream } from '../../../services/shared/core/record.js';
 import { inference } from '../../../services/inference/definition.js';
 import { payment } from '../../../services/payment/definition.js';
@@ -100,9 +102,12 @@ export class MemoryNetwork {
     });
     const drainReleases = definition.attributed !== undefined ? releases.drain.bind(releases) : () => Promise.resolve();
     const starting = instance.start();
-    // Reading begins once the consumer is there.
-    await Promise.resolve();
-    while (await releases.deliver('releases', 0));
+    const started = new AbortController();
+    const begin = (): void => {
+      started.abort();
+    };
+    starting.then(begin, begin);
+    while (!started.signal.aborted) if (!(await releases.deliver('releases', 0))) await nextTurn();
     await starting;
     return {
       instance,
