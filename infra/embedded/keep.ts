@@ -2,7 +2,7 @@ import { elapsedMs, sleep } from '../../services/shared/clock.js';
 import { type Identity, isAlive, signalProcess } from './identity.js';
 import { launch, stopProcess } from './launch.js';
 import type { ProcessSpec } from './parts.js';
-import { afterDeath, countDeath } from './restarts.js';
+import { afterDeath, countDeath, FULL_DISK_DELAY_MS, wasKilled } from './restarts.js';
 import type { ProcessRecord } from './stack-file.js';
 
 /** What keeping a process alive needs from the supervisor. */
@@ -11,6 +11,8 @@ export interface Keeper {
   /** Saves what is now known about the process. */
   record: (change: Partial<ProcessRecord>) => void;
   note: (sentence: string) => void;
+  /** Nothing can start where the stack keeps what it has. */
+  isDiskFull: () => boolean;
   /** Services start when the parts they need are there. Resolves early when aborted. */
   mayStart: (signal: AbortSignal) => Promise<void>;
 }
@@ -20,7 +22,6 @@ const PROBE_EVERY_MS = 60;
 const HEALTH_EVERY_MS = 5_000;
 /** What has not answered for so long while it should is frozen or stuck: it is killed, and started again. */
 const SILENT_LIMIT_MS = 45_000;
-const BY_SIGNAL = /^killed by (?!SIG(ABRT|SEGV|BUS|FPE|ILL)$)/;
 
 interface Life {
   identity: Identity | null;
@@ -62,11 +63,13 @@ export async function keepAlive(
     if (reason === null) return;
 
     const { bornMs, wasReady } = life;
+    const diskFull = keeper.isDiskFull();
     everReady ||= wasReady;
     deathsInARow = countDeath(deathsInARow, {
       livedMs: elapsedMs() - bornMs,
       wasReady,
-      killed: BY_SIGNAL.test(reason),
+      killed: wasKilled(reason),
+      diskFull,
     });
     life = null;
     // A part that cannot even start the first time will not the second: whoever ran `up` is waiting for the reason.
@@ -80,9 +83,11 @@ export async function keepAlive(
       return;
     }
     restarts += 1;
-    keeper.record({ identity: null, state: 'restarting', restarts, reason });
-    keeper.note(`${spec.name}: ended (${reason}), starting it again in ${String(verdict.delayMs)} ms`);
-    await sleep(verdict.delayMs, signal);
+    const delayMs = diskFull ? FULL_DISK_DELAY_MS : verdict.delayMs;
+    const why = diskFull ? `${reason}; the disk is full` : reason;
+    keeper.record({ identity: null, state: 'restarting', restarts, reason: why });
+    keeper.note(`${spec.name}: ended (${why}), starting it again in ${String(delayMs)} ms`);
+    await sleep(delayMs, signal);
     if (signal.aborted) return;
   }
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { elapsedMs, now, sleep } from '../../services/shared/clock.js';
+import { isDiskFull } from './disk.js';
 import { PARTS } from './endpoints.js';
 import { type Env, type Home, logFile } from './home.js';
 import { identityOf, isAlive } from './identity.js';
@@ -40,6 +41,7 @@ export async function supervise(home: Home, env: Env, stop: AbortSignal): Promis
     const wanted = readWanted(home.wantedFile);
     if (wanted?.stop === true || (wanted !== null && wanted.owner !== null && !isAlive(wanted.owner))) break;
     await supervisor.reconcile(wanted);
+    supervisor.saveOwed();
     if (elapsedMs() - lookedAt > BOUND_LOGS_EVERY_MS) {
       survive('the logs could not be shortened', () => {
         boundLogs(home);
@@ -55,6 +57,7 @@ export async function supervise(home: Home, env: Env, stop: AbortSignal): Promis
 class Supervisor {
   readonly #kept = new Map<string, Kept>();
   readonly #stack: StackFile;
+  #isOwed = false;
 
   constructor(
     readonly home: Home,
@@ -135,6 +138,7 @@ class Supervisor {
         this.#save();
       },
       note,
+      isDiskFull: () => isDiskFull(this.home.root),
       mayStart: async (signal) => {
         while (spec.kind === 'service' && !signal.aborted && !this.#partsReady()) await sleep(50, signal);
       },
@@ -155,19 +159,26 @@ class Supervisor {
     this.#save();
   }
 
+  /** What a full disk did not take is written when it does: or nobody would hear of who started meanwhile. */
+  saveOwed(): void {
+    if (this.#isOwed && !isDiskFull(this.home.root)) this.#save();
+  }
+
   #save(): void {
-    survive('stack.json could not be written', () => {
+    this.#isOwed = !survive('stack.json could not be written', () => {
       writeJson(this.home.stackFile, this.#stack);
     });
   }
 }
 
 /** A full disk must not end the one process that will start the others again once there is space. */
-function survive(trouble: string, act: () => void): void {
+function survive(trouble: string, act: () => void): boolean {
   try {
     act();
+    return true;
   } catch (error) {
     note(`${trouble}: ${String(error)}`);
+    return false;
   }
 }
 

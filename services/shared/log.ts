@@ -5,13 +5,16 @@ import { hiding } from './redact.js';
 
 /**
  * JSON lines on stderr; stdout is for data. A healthy service says when it starts and when it ends, and little else. No line
- * has one of the secrets in it, or an address with a user and password, whoever put it there.
+ * has one of the secrets in it, or an address with a user and password, whoever put it there. Lines that a full disk does not
+ * take are kept, some of them, until it does: that is no reason to end.
  */
 export function createLog(
   level: LogLevel,
   bindings: Readonly<Record<string, string>> = {},
   secrets: readonly string[] = [],
 ): Logger {
+  const stream = destination({ fd: 2, sync: true, maxLength: KEPT_BYTES_MAX });
+  stream.on('error', () => undefined);
   return pino(
     {
       level,
@@ -21,11 +24,12 @@ export function createLog(
       serializers: { err: errorFields },
       hooks: { streamWrite: hiding(secrets) },
     },
-    destination({ fd: 2, sync: true }),
+    stream,
   );
 }
 
 const CAUSES_MAX = 5;
+const KEPT_BYTES_MAX = 1_000_000;
 
 /** Only what says something to everybody: libraries hang whole requests, with their headers, on errors. */
 function errorFields(error: unknown, depth = 0): object | string {
