@@ -1,7 +1,6 @@
 import { connectClickHouse, type ClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs, now, sleep } from '../shared/clock.js';
 import { trailSettings, type Config } from '../shared/config.js';
-import { MICROS_PER_MS } from '../shared/core/time.js';
 import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import { serveHealth } from '../shared/runtime/http.js';
@@ -92,5 +91,5 @@ async function lastKnownAt(database: ClickHouse): Promise<number> {
 
 async function writeKnownAt(database: ClickHouse, knownAtMs: number): Promise<void> {
   const row = { service: SERVICE, topic: '', partition: 0, next_offset: '0', release_offset: '0', idle_at: 0 };
-  await database.insert('progress_rows', [{ ...row, applied_until: knownAtMs, updated_at: now() * MICROS_PER_MS }]);
+  await database.insert('progress_rows', [{ ...row, applied_until: knownAtMs }]);
 }

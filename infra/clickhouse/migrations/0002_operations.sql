@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS progress_rows
   `complete_until` DateTime64(3, 'UTC') COMMENT 'Everything appended to the partition up to here is applied, and all it is joined with: copies told apart, releases, links. 1970 while that is not known.',
   `linked` Map(UInt32, UInt64) COMMENT 'Of payments: for each partition of the inferences topic the offset below which every inference has found the payments that name it.',
   `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
-  `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer; the newest row holds.'
+  `updated_at` DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When this was written, by the clock of the database; the newest row holds.'
 )
 ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (service, topic, partition)
@@ -113,7 +113,7 @@ CREATE VIEW IF NOT EXISTS progress
   `complete_until` DateTime64(3, 'UTC') COMMENT 'Everything appended to the partition up to here is applied, and all it is joined with: copies told apart, releases, links. 1970 while that is not known.',
   `linked` Map(UInt32, UInt64) COMMENT 'Of payments: for each partition of the inferences topic the offset below which every inference has found the payments that name it.',
   `idle_at` DateTime64(3, 'UTC') COMMENT 'When the end of the partition was last seen to equal next_offset, by our clock; 1970 if never.',
-  `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the writer.'
+  `updated_at` DateTime64(6, 'UTC') COMMENT 'When this was written, by the clock of the database.'
 )
 AS SELECT service, topic, partition, next_offset, applied_until, release_offset, complete_until, linked, idle_at, updated_at
 FROM progress_rows FINAL

@@ -1,5 +1,6 @@
 import { elapsedMs, sleep } from '../clock.js';
 import type { Metrics } from '../metrics.js';
+import { Cost } from './cost.js';
 import type { Partitions } from './partitions.js';
 import type { PaymentReads, SettledPartition } from './payment-reads.js';
 import type { Following, Progress } from './progress.js';
@@ -89,15 +90,21 @@ export class Linker implements Following {
 
   /** Links whatever becomes settled, until the signal aborts. Rejects with what waiting cannot help. */
   async run(signal: AbortSignal): Promise<void> {
+    const cost = new Cost();
     let pollMs = POLL_MS;
     while (!signal.aborted) {
-      const [startMs, applied] = [elapsedMs(), this.#applied()];
-      const found = await retrying(() => this.#pass(), this.parts.retry);
+      const applied = this.#applied();
+      let startMs = 0;
+      const found = await retrying(() => {
+        startMs = elapsedMs(); // An outage costs nothing.
+        return this.#pass();
+      }, this.parts.retry);
       const tookMs = elapsedMs() - startMs;
       if (found) this.parts.metrics.linkSeconds.observe(tookMs / 1000);
+      const pauseMs = Math.min((found ? cost.took(tookMs) : tookMs) * PAUSE_PER_PASS, PAUSE_MAX_MS);
       const isBusy = applied !== this.#applied();
       pollMs = isBusy || found ? POLL_MS : Math.min(pollMs * POLL_GROWTH, POLL_MAX_MS);
-      await sleep(isBusy ? Math.max(pollMs, Math.min(tookMs * PAUSE_PER_PASS, PAUSE_MAX_MS)) : pollMs, signal);
+      await sleep(isBusy ? Math.max(pollMs, pauseMs) : pollMs, signal);
     }
   }
 

@@ -5,7 +5,6 @@ import type { LogEnds } from './ports.js';
 import type { Store } from './store.js';
 
 const TABLE = 'progress_rows';
-const MICROS_PER_MS = 1000;
 
 /** What a service does beside its batches before its rows say all: payments look for the inferences that came later. */
 export interface Following {
@@ -32,7 +31,6 @@ interface ProgressParts {
 
 /** Says how far each partition is settled, and up to when it is complete: the horizon is the least of the latter. */
 export class Progress {
-  #lastMicros = 0;
   #announced = 0;
 
   constructor(
@@ -97,8 +95,7 @@ export class Progress {
     metrics.nextOffset.set(labels, Number(state.nextOffset));
     metrics.unsettled.set(labels, Number(state.nextOffset - settled.offset));
     metrics.completeUntil.set(labels, settled.completeUntilMs / 1000);
-    // Two rows of one microsecond would leave it to chance which holds.
-    this.#lastMicros = Math.max(this.#lastMicros + 1, now() * MICROS_PER_MS);
+    // When it was written is for the database to say: our clock may be ahead of the next owner's.
     return {
       service: this.service,
       topic: state.topic,
@@ -109,7 +106,6 @@ export class Progress {
       complete_until: settled.completeUntilMs,
       linked: following?.linked(partition) ?? {},
       idle_at: settled.idleAtMs,
-      updated_at: this.#lastMicros,
     };
   }
 

@@ -2,6 +2,7 @@ import { elapsedMs, sleep } from '../clock.js';
 import { tellApart, type CopyVerdict, type Identity } from '../core/copies.js';
 import type { Fact, Stream } from '../core/record.js';
 import type { Metrics } from '../metrics.js';
+import { Cost } from './cost.js';
 import type { Partitions, PartitionState } from './partitions.js';
 import type { Progress } from './progress.js';
 import { retrying, type RetryOptions } from './retry.js';
@@ -81,6 +82,7 @@ export class Settler {
   async run(signal: AbortSignal): Promise<void> {
     let creditMs = CREDIT_MS;
     let beforeMs = elapsedMs();
+    const cost = new Cost();
     while (!signal.aborted) {
       const asked = this.#asked;
       let startMs = 0;
@@ -90,7 +92,7 @@ export class Settler {
       }, this.parts.retry);
       creditMs = Math.min(creditMs + (startMs - beforeMs) / PAUSE_PER_PASS, CREDIT_MS);
       beforeMs = elapsedMs();
-      if (found) creditMs -= beforeMs - startMs;
+      if (found) creditMs -= cost.took(beforeMs - startMs);
       if (creditMs < 0) await sleep(Math.min(-creditMs * PAUSE_PER_PASS, PAUSE_MAX_MS), signal);
       else if (!found && this.#asked === asked) await this.#untilWoken(signal);
     }
