@@ -1,11 +1,12 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { elapsedMs, now, sleep } from '../shared/clock.js';
 import type { AlertState } from '../shared/core/alert-ledger.js';
+import { groupBy } from '../shared/core/group.js';
 import type { Logger } from '../shared/log.js';
 import type { Metrics } from '../shared/metrics.js';
 import { retrying, type RetryOptions } from '../shared/runtime/retry.js';
 import { sentTimes, writeDecisions, type Decision, type Ground } from './deliveries.js';
-import { firingAlerts, firingCounts } from './feed.js';
+import { firingAlerts, firingCounts, PAGE_ROWS } from './feed.js';
 import { dueAtMs, inOrder, notificationId, type Group, type Pending } from './group.js';
 import { Inbox, type News } from './inbox.js';
 import { neededState } from './needed.js';
@@ -62,6 +63,7 @@ export class Courier {
   ) {
     this.#inbox = new Inbox(parts.database, receiver.name);
     this.#labels = { receiver: receiver.name };
+    parts.metrics.alertsPendingMax.set(PENDING_MAX + PAGE_ROWS);
   }
 
   /** Until the signal aborts. Throws BacktrailError for what stops a service; never because of the receiver. */
@@ -91,10 +93,9 @@ export class Courier {
   /** Returns how many rows were new. */
   async #look(): Promise<number> {
     let found = 0;
-    for await (const page of this.#inbox.news()) {
+    for await (const page of this.#inbox.news(() => this.#pendingCount() < PENDING_MAX)) {
       for (const news of page) await this.#take(news);
       found += page.length;
-      if (this.#pendingCount() >= PENDING_MAX) break;
     }
     this.#measure();
     return found;
@@ -143,12 +144,15 @@ export class Courier {
 
   /** What fires and is silenced is not told until the silence ends; that something was resolved always is. */
   async #holdBack(group: Group): Promise<void> {
-    for (const [alertId, pending] of group.pending) {
-      if (pending.told.state !== 'firing') continue;
-      const silence = silenceOf(pending.alert, this.#inbox.silences, now());
+    const firing = [...group.pending.values()].filter(({ told }) => told.state === 'firing');
+    const bySilence = groupBy(firing, ({ alert }) => silenceOf(alert, this.#inbox.silences, now())?.id ?? null);
+    for (const [silence, held] of bySilence) {
       if (silence === null) continue;
-      await this.#decide([{ ...pending, outcome: 'silenced' }], { reason: silence.id });
-      group.pending.delete(alertId);
+      await this.#decide(
+        held.map((pending): Decision => ({ ...pending, outcome: 'silenced' })),
+        { reason: silence },
+      );
+      for (const { alert } of held) group.pending.delete(alert.alertId);
     }
   }
 

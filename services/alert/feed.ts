@@ -119,12 +119,17 @@ async function candidatesAt(database: Database, receiver: string, keys: readonly
   }));
 }
 
-/** What a silence held back from a receiver. */
-export async function heldBackBy(database: Database, receiver: string, silenceId: string): Promise<AlertKey[]> {
+/** What a silence held back from a receiver, in the order of the ids: a page of what comes after an id. */
+export async function heldBackBy(
+  database: Database,
+  receiver: string,
+  { silence, after }: { readonly silence: string; readonly after: string },
+): Promise<AlertKey[]> {
   return database.select<AlertKey>(
     `SELECT DISTINCT alert_id AS alertId, model_id AS modelId, kind, release, subject FROM alert_delivery_rows
-     WHERE receiver = {receiver:String} AND outcome = 'silenced' AND reason = {silence:String}`,
-    { receiver, silence: silenceId },
+     WHERE receiver = {receiver:String} AND outcome = 'silenced' AND reason = {silence:String} AND alert_id > {after:String}
+     ORDER BY alert_id LIMIT ${PAGE_ROWS}`,
+    { receiver, silence, after },
   );
 }
 

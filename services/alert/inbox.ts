@@ -1,7 +1,7 @@
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { now } from '../shared/clock.js';
 import { readProgress, readSilences, writeProgress, type Progress } from './deliveries.js';
-import { candidates, heldBackBy, PAGE_ROWS, touchedSince, type Candidate, type Page } from './feed.js';
+import { candidates, heldBackBy, PAGE_ROWS, touchedSince, type AlertKey, type Candidate, type Page } from './feed.js';
 import type { Silence } from './silence.js';
 
 /** An alert to be looked at, and what may not be forgotten until it is decided on. */
@@ -51,11 +51,13 @@ export class Inbox {
     return this.#silences;
   }
 
-  /** News in pages; whoever has no room for more stops asking, and finds the rest next time. */
-  async *news(): AsyncGenerator<News[]> {
-    yield await this.#heldBack();
+  /**
+   * News in pages of at most `PAGE_ROWS`. Each page is asked for only while there is room; what is left is found next time.
+   */
+  async *news(hasRoom: () => boolean): AsyncGenerator<News[]> {
+    yield* this.#heldBack(hasRoom);
     let after = { writtenAtMs: this.#readUntilMs, alertId: '' };
-    for (;;) {
+    while (hasRoom()) {
       const page = await touchedSince(this.database, after);
       yield await this.#unseen(page);
       for (const row of page.rows) this.#seen.set(keyOf(row), row.writtenAtMs);
@@ -93,23 +95,38 @@ export class Inbox {
   }
 
   /** What silences that have ended since the last look had held back, as if nothing had become of it. */
-  async #heldBack(): Promise<News[]> {
+  async *#heldBack(hasRoom: () => boolean): AsyncGenerator<News[]> {
     const nowMs = now();
     const sinceMs = Math.min(this.#silencesUntilMs, nowMs) - SILENCE_OVERLAP_MS;
     this.#silences = await readSilences(this.database, sinceMs);
-    const news: News[] = [];
+    let untilMs = nowMs;
     for (const { id, endMs } of this.#silences) {
       if (endMs > nowMs || this.#ended.get(id) === endMs) continue;
-      const held = await candidates(this.database, this.receiver, await heldBackBy(this.database, this.receiver, id));
-      for (const { alert, decided } of held) {
-        const others = decided.filter(({ outcome }) => outcome !== 'silenced');
-        news.push({ alert, decided: others, writtenAtMs: Infinity, heldUntilMs: endMs });
-      }
-      this.#ended.set(id, endMs);
+      if (yield* this.#heldBackBy(id, { endMs, hasRoom })) this.#ended.set(id, endMs);
+      // The rest of it is looked at next time, also after a restart.
+      else untilMs = Math.min(untilMs, endMs - 1);
     }
     for (const [id, endMs] of this.#ended) if (endMs <= sinceMs) this.#ended.delete(id);
-    this.#silencesUntilMs = Math.max(this.#silencesUntilMs, nowMs);
-    return news;
+    this.#silencesUntilMs = Math.max(this.#silencesUntilMs, untilMs);
+  }
+
+  /** Returns whether that was all. What is decided on by now is no news: it is gone through again, and takes no room. */
+  async *#heldBackBy(
+    silence: string,
+    { endMs, hasRoom }: { endMs: number; hasRoom: () => boolean },
+  ): AsyncGenerator<News[], boolean> {
+    for (let after = ''; hasRoom();) {
+      const keys: readonly AlertKey[] = await heldBackBy(this.database, this.receiver, { silence, after });
+      const held = await candidates(this.database, this.receiver, keys);
+      yield held.map(({ alert, decided }) => {
+        const others = decided.filter(({ outcome }) => outcome !== 'silenced');
+        return { alert, decided: others, writtenAtMs: Infinity, heldUntilMs: endMs };
+      });
+      const last = keys.at(-1);
+      if (keys.length < PAGE_ROWS || last === undefined) return true;
+      after = last.alertId;
+    }
+    return false;
   }
 
   #advance(untilMs: number): void {

@@ -50,7 +50,7 @@ export class Publisher {
   async publish(rows: readonly AlertRow[]): Promise<number> {
     if (this.#producer === null) {
       await this.#takePlace();
-      return this.#send(await this.#unsent());
+      return this.#sendUnsent();
     }
     if (rows.length === 0) return 0;
     return this.#send(await this.#withSent(rows));
@@ -88,7 +88,10 @@ export class Publisher {
     for (const { partition, low, high } of offsets) {
       const next = written.get(partition) ?? 0n;
       const from = next > BigInt(low) ? next : BigInt(low);
-      await this.#readBackSpan({ topic: this.#topic, partition, from, to: BigInt(high) });
+      for (let at = from; at < BigInt(high); at += READ_BACK_OFFSETS) {
+        const end = at + READ_BACK_OFFSETS < BigInt(high) ? at + READ_BACK_OFFSETS : BigInt(high);
+        await this.#readBackSpan({ topic: this.#topic, partition, from: at, to: end });
+      }
     }
   }
 
@@ -145,15 +148,34 @@ export class Publisher {
     return rows.map((row) => ({ row, sent: byId.get(row.alertId) ?? [] }));
   }
 
-  async #unsent() {
+  /** What was written by whoever led before, and not sent; in pages, as it may be much. */
+  async #sendUnsent(): Promise<number> {
+    let sent = 0;
+    for (let after = '', more = true; more;) {
+      const unsent = await this.#unsent(after);
+      sent += await this.#send(unsent);
+      after = unsent.at(-1)?.row.alertId ?? '';
+      more = unsent.length === UNSENT_MAX;
+    }
+    return sent;
+  }
+
+  async #unsent(after: string) {
     const rows = await this.database.select<StoredAlert & { sent: SentStates }>(
       `SELECT ${ALERT_COLUMNS}, sent FROM alert_rows FINAL
        LEFT JOIN (SELECT alert_id, ${SENT} AS sent FROM alert_messages GROUP BY alert_id) AS m USING alert_id
-       WHERE NOT hasAll(sent, told) OR if(empty(told), notEmpty(sent) AND sent[-1].1 = 'firing', sent[-1] != told[-1])`,
+       WHERE (NOT hasAll(sent, told) OR if(empty(told), notEmpty(sent) AND sent[-1].1 = 'firing', sent[-1] != told[-1]))
+         AND alert_id > {after:String}
+       ORDER BY alert_id LIMIT ${UNSENT_MAX}`,
+      { after },
     );
     return rows.map((row) => ({ row: storedAlert(row), sent: toStates(row.sent) }));
   }
 }
+
+/** Messages that are read back at once, and alerts that are sent at once. */
+const READ_BACK_OFFSETS = 20_000n;
+const UNSENT_MAX = 5_000;
 
 type SentStates = readonly (readonly [AlertState['state'], string])[];
 

@@ -10,6 +10,7 @@ import type { AlertState } from '../../services/shared/core/alert-ledger.js';
 import { BacktrailError } from '../../services/shared/errors.js';
 import { createLog } from '../../services/shared/log.js';
 import { createMetrics } from '../../services/shared/metrics.js';
+import { valuesIn } from './metrics.fixture.js';
 import { serverEnv } from './servers.fixture.js';
 import { waitUntil } from './services.fixture.js';
 import { garbage, hangUp, silence, status, WebhookReceiver } from './webhook-receiver.fixture.js';
@@ -275,6 +276,29 @@ describe('a receiver in trouble', () => {
     expect(row?.attempts).toBeGreaterThan(6);
   });
 
+  it(
+    'that is away is kept so many alerts for, and the rest is read when it is back',
+    { timeout: LONG_MS },
+    async () => {
+      const count = 27_000;
+      await hook.close();
+      await write(...Array.from({ length: count }, (_, i): Given => ({ subject: `p${i}`, states: [firing()] })));
+      const { metrics } = deliver([receiver({ groupIntervalMs: 50, maxAlerts: 1, timeoutMs: 10_000 })]);
+      const pending = async () => valuesIn(await metrics.registry.metrics());
+      await waitUntil('there is no room for more', async () => (await pending())('pending_alerts', 'pager') >= 20_000);
+      await sleep(QUIET_MS);
+      const value = await pending();
+      expect(value('pending_alerts', 'pager')).toBeLessThan(count);
+      expect(value('pending_alerts', 'pager')).toBeLessThanOrEqual(value('pending_max_alerts'));
+      await hook.open();
+      const decided = "SELECT DISTINCT alert_id FROM alert_delivery_rows WHERE outcome IN ('delivered', 'counted')";
+      const all = `SELECT count() AS n FROM (${decided})`;
+      await waitUntil('all are told', async () => Number((await database.select<{ n: string }>(all))[0]?.n) === count);
+      const told = hook.received.map(({ body }) => body.alerts.length + body.truncatedAlerts);
+      expect(told.reduce((sum, n) => sum + n, 0)).toBe(count);
+    },
+  );
+
   it('that refuses for good is left alone about that; the reason is kept, its secrets are not', async () => {
     hook.replies.push(status(400, {}, 'no: Bearer of secrets\nis not welcome'));
     deliver([receiver()]);
@@ -339,6 +363,18 @@ describe('a silence', () => {
     deliver([receiver()]);
     await told('p1 firing', 'p1 resolved', 'p2 firing');
     await untilOutcomes('p1 firing delivered', 'p1 resolved delivered', 'p2 firing delivered', 'p2 firing silenced');
+  });
+
+  it('that held back more than is read at once holds back nothing for ever', { timeout: LONG_MS }, async () => {
+    const count = 5_500;
+    await database.insert('alert_silence_rows', [silenceRow(3_600_000)]);
+    await write(...Array.from({ length: count }, (_, i): Given => ({ subject: `p${i}`, states: [firing()] })));
+    deliver([receiver({ maxAlerts: 1, timeoutMs: 10_000 })]);
+    await waitUntil('all are held back', async () => (await outcomes()).length === count);
+    await database.insert('alert_silence_rows', [silenceRow(0, 'unsilence')]);
+    await waitUntil('all are told', async () => (await outcomes()).length === count * 2);
+    const told = hook.received.map(({ body }) => body.alerts.length + body.truncatedAlerts);
+    expect(told.reduce((sum, n) => sum + n, 0)).toBe(count);
   });
 
   it('of another release holds back nothing, and one ends by itself', { timeout: LONG_MS }, async () => {
