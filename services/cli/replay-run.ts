@@ -80,11 +80,11 @@ async function digestsIn({ clickhouse }: Config, scope: Scope): Promise<Digest[]
 }
 
 /** What the services do, in an order in which each finds what it looks for. */
-function servicesOf({ settings }: Manifest, signal: AbortSignal): Services {
+function servicesOf({ settings, scope }: Manifest, signal: AbortSignal): Services {
   return {
     definitions: [release, inference, proof, agent, payment],
     report: async (database) => {
-      await correlate(database, { afterMs: 0, settings, signal });
+      await correlate(database, { afterMs: 0, settings, signal, only: scope.model });
       const watch = new Watch(database);
       // A pass writes what it finds to the run, and is over when it is asked for no more; nobody is told.
       const found = watch.pass(signal);

@@ -8,6 +8,15 @@ import { reportsOf } from './reports.js';
 import { AGENTS, INCIDENTS, revise, WINDOWS } from './revisions.js';
 import { agentRows, incidentRow, windowRow } from './to-row.js';
 
+export interface Correlating {
+  /** What was appended up to then is not looked at: it was before. */
+  readonly afterMs: number;
+  readonly settings: TrailSettings;
+  readonly signal?: AbortSignal;
+  /** This model and no other: a replay is about one. */
+  readonly only?: string;
+}
+
 export interface Correlated {
   /** The K that windows and incidents are written up to now. */
   readonly knownAtMs: number;
@@ -28,18 +37,19 @@ const LOOK_EVERY_MS = 1_000;
  */
 export async function correlate(
   database: ClickHouse,
-  { afterMs, settings, signal }: { afterMs: number; settings: TrailSettings; signal?: AbortSignal },
+  { afterMs, settings, signal, only }: Correlating,
 ): Promise<Correlated | null> {
   const knownAtMs = await completeUntil(database);
   if (knownAtMs <= afterMs) return null;
-  const models = await changedModels(database, { afterMs, untilMs: knownAtMs });
+  const changed = await changedModels(database, { afterMs, untilMs: knownAtMs });
+  const models = only === undefined ? changed : changed.filter((model) => model === only);
   const version = await appliedRecords(database);
   const writtenLater = new Set<string>();
   let revisions = 0;
   let [lookedMs, releasedUntilMs] = [elapsedMs(), knownAtMs];
   for (const model of models) {
     signal?.throwIfAborted();
-    if (elapsedMs() - lookedMs > LOOK_EVERY_MS) {
+    if (only === undefined && elapsedMs() - lookedMs > LOOK_EVERY_MS) {
       const untilMs = await completeUntil(database);
       for (const urgent of await releasedModels(database, { afterMs: releasedUntilMs, untilMs })) {
         const newer = { knownAtMs: untilMs, version: await appliedRecords(database) };

@@ -97,7 +97,8 @@ function digestsIn(scope: Scope, { database: name }: Report): Promise<Digest[]> 
 
 describe(`replays of random stories (seed ${SEED})`, () => {
   it('say the same, with everything or what their scope needs', { timeout: 300_000 }, async () => {
-    const model = saga.scopes[0]?.model ?? '';
+    const [{ model } = { model: '' }] = saga.scopes;
+    const scopes = saga.scopes.filter((scope) => scope.model === model);
     const full = await replays.replay(['--model', model, '--full', '--run-id', 'full']);
     expect(full.reads.records).toBe(full.reads.of);
     await connected(full.database, async (run) => {
@@ -107,7 +108,7 @@ describe(`replays of random stories (seed ${SEED})`, () => {
 
     let read = 0;
     for (let i = 0; i < SCOPES; i += 1) {
-      const scope = saga.scopes[(i * 7 + 1) % saga.scopes.length] as Scope;
+      const scope = scopes[(i * 3) % scopes.length] as Scope;
       const run = `part_${String(i)}`;
       const part = await replays.replay([...scopeArgs(scope), '--read-through', '0', '--run-id', run]);
       expect(part.digests, JSON.stringify(scope)).toEqual(await digestsIn(scope, full));

@@ -93,7 +93,7 @@ async function answers(...rest: readonly string[]): Promise<string[]> {
 }
 
 describe('backtrail replay', () => {
-  it('says the same as the live tables, and gives back what was deleted of them', async () => {
+  it('says the same as the live tables, and gives back what was deleted of them', { timeout: 300_000 }, async () => {
     const before = await answers();
     const groups = await withAdmin(network.config.kafka, (admin) => admin.listGroups());
     const first = await replays.replay(['--model', 'm', '--release', 'v2', '--run-id', 'one']);

@@ -8,7 +8,7 @@ import { ReleaseLog } from '../../../services/shared/core/release-log.js';
 import { scenarioOf } from '../../fuzz/case.js';
 import { randomStory } from '../../fuzz/story.js';
 
-const STORIES = 300;
+const STORIES = 150;
 
 function meets({ record }: InferenceFact, release: string, { blobIds, targetIds, spans }: Evidence): boolean {
   const at = record.occurred_at;

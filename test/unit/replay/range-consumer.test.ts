@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { cutBatch, rangeConsumer, type Places } from '../../../services/replay/range-consumer.js';
 import { parseRanges, type Span } from '../../../services/replay/ranges.js';
+import { elapsedMs, sleep } from '../../../services/shared/clock.js';
 import { NO_PLACES } from '../../../services/replay/places.js';
 import type { Assigned, Batch, ConsumerHandlers, GroupConsumer } from '../../../services/shared/runtime/ports.js';
 
@@ -175,5 +176,28 @@ describe('a consumer of ranges', () => {
     await second.give(batch(0, 8), batch(8, 20));
     expect(group.sought).toEqual([5n]);
     expect(second.consumer.read()).toEqual(first.consumer.read());
+  });
+
+  it.each([
+    [1, 0],
+    [0.2, 4],
+  ])('with a share of %d rests %d times as long as it works', async (share, times) => {
+    const group = new Group([assigned(0)]);
+    const { signal } = new AbortController();
+    const consumer = rangeConsumer(group, { spans: new Map([[0, span(0, 9)]]), places: NO_PLACES, share, signal });
+    let [workedMs, endedMs] = [0, 0];
+    await consumer.start({
+      moved: () => Promise.resolve(),
+      assigned: () => Promise.resolve(),
+      batch: async () => {
+        const startMs = elapsedMs();
+        await sleep(30);
+        [workedMs, endedMs] = [elapsedMs() - startMs, elapsedMs()];
+      },
+      crashed: () => undefined,
+    });
+    await group.handlers?.batch(batch(0, 9), signal);
+    // Timers may fire a millisecond early.
+    expect(elapsedMs() - endedMs).toBeGreaterThanOrEqual(workedMs * times - 2);
   });
 });
