@@ -52,7 +52,7 @@ const HIDDEN = '***';
 
 /** Addresses carry none; of certificates, which are no secret, what tells them apart. */
 function withoutSecrets(config: Config): object {
-  const { kafka, registry, clickhouse, reader } = config;
+  const { kafka, registry, clickhouse, reader, archive } = config;
   const hidden = (secret: string | null): string | null => (secret === null || secret === '' ? secret : HIDDEN);
   const database = (connection: ClickHouseConfig): object => ({
     ...connection,
@@ -78,6 +78,14 @@ function withoutSecrets(config: Config): object {
     },
     clickhouse: database(clickhouse),
     reader: database(reader),
+    archive: {
+      ...archive,
+      credentials: archive.credentials && {
+        ...archive.credentials,
+        secretAccessKey: HIDDEN,
+        ...(archive.credentials.sessionToken === undefined ? {} : { sessionToken: HIDDEN }),
+      },
+    },
   };
 }
 

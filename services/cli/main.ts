@@ -9,6 +9,9 @@ import { runProgram } from './program.js';
  */
 const GRACE_MS = 15_000;
 
+// AWS's library is pinned to a version that runs here: what later ones will need is no news for who runs a command.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const interruption = new AbortController();
 let ending: ExitCode = EXIT.ok;
 

@@ -1,9 +1,16 @@
 import { MICROS_PER_MS } from './core/time.js';
 import type { TrailSettings } from './core/trail.js';
 import { BacktrailError } from './errors.js';
-import { databaseVariables, parse, serviceVariables, type DatabaseVariables, type LogLevel } from './environment.js';
+import {
+  archiveVariables,
+  databaseVariables,
+  parse,
+  serviceVariables,
+  type DatabaseVariables,
+  type LogLevel,
+} from './environment.js';
 import { withSecretsOfFiles, type Given, type TlsFiles } from './secret-files.js';
-import { clickHouseOf, kafkaOf, registryOf } from './servers.js';
+import { clickHouseOf, kafkaOf, registryOf, s3Of } from './servers.js';
 
 /** Bounds of the services. Every one has a variable, so that an operator can move it without a new build. */
 export interface Limits {
@@ -72,6 +79,21 @@ export interface QuestionLimits {
   readonly resultRowsMax: number;
 }
 
+/** Of archives whose place begins with `s3://`. */
+export interface S3Config {
+  /** Null: AWS's own. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  /** The bucket is in the path, not in the name of the host. */
+  readonly forcePathStyle: boolean;
+  /** Null: what AWS's library finds by itself, as a profile or the role of a machine. */
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  } | null;
+}
+
 export interface Config {
   readonly kafka: KafkaConfig;
   readonly registry: RegistryConfig;
@@ -79,6 +101,7 @@ export interface Config {
   readonly clickhouse: ClickHouseConfig;
   /** Of questions. */
   readonly reader: ClickHouseConfig;
+  readonly archive: S3Config;
   readonly logLevel: LogLevel;
   /** Where /healthz, /readyz and /metrics are served; other machines reach them only if it is not 127.0.0.1. */
   readonly host: string;
@@ -105,11 +128,13 @@ export function loadConfig(env: Environment): Config {
     const kafka = kafkaOf(given, service, problems);
     const registry = registryOf(given, problems);
     const connections = clickHouseOf(given, database, problems);
-    if (service === null || database === null || kafka === null) return null;
+    const archive = s3Of(parse(archiveVariables, given, problems), problems);
+    if (service === null || database === null || kafka === null || archive === null) return null;
     return {
       kafka,
       registry,
       ...connections,
+      archive,
       logLevel: service.LOG_LEVEL,
       host: service.HOST,
       port: service.PORT,
@@ -130,11 +155,18 @@ export function loadReaderConfig(env: Environment): ReaderConfig {
   });
 }
 
+/** What an archive needs that is only looked at. Throws as `loadConfig` does. */
+export function loadArchiveConfig(env: Environment): S3Config {
+  return reading(env, (given, problems) => s3Of(parse(archiveVariables, given, problems), problems));
+}
+
 /** Whatever must not be seen in a log, an error or a status. */
-export function secretsOf({ kafka, registry, clickhouse, reader }: Config): string[] {
+export function secretsOf({ kafka, registry, clickhouse, reader, archive }: Config): string[] {
   const passphrase = kafka.ssl === false ? null : kafka.ssl.passphrase;
+  const { secretAccessKey, sessionToken } = archive.credentials ?? {};
   const secrets = [kafka.sasl?.password, passphrase, registry.auth?.password, clickhouse.password, reader.password];
-  return [...new Set(secrets.filter((secret) => typeof secret === 'string' && secret !== ''))] as string[];
+  const all = [...secrets, secretAccessKey, sessionToken];
+  return [...new Set(all.filter((secret) => typeof secret === 'string' && secret !== ''))] as string[];
 }
 
 /** Collects the problems of all that `read` looks at. */

@@ -81,6 +81,19 @@ export const databaseVariables = z.object({
 
 export type DatabaseVariables = z.infer<typeof databaseVariables>;
 
+/** Of archives in a bucket. Those of AWS are what its libraries read everywhere; here they may also be named by _FILE. */
+export const archiveVariables = z.object({
+  ARCHIVE_S3_ENDPOINT: url.optional(),
+  ARCHIVE_S3_REGION: z.string().optional(),
+  ARCHIVE_S3_FORCE_PATH_STYLE: flag.default(false),
+  AWS_REGION: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
+});
+
+export type ArchiveVariables = z.infer<typeof archiveVariables>;
+
 /** Null, and a line for each variable that is wrong. Values are never repeated: they may be secrets. */
 export function parse<T>(schema: z.ZodType<T>, given: Given, problems: string[]): T | null {
   const parsed = schema.safeParse(given);

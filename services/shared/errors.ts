@@ -31,6 +31,10 @@ export const ERRORS = {
   CLICKHOUSE_NOT_MIGRATED: stop('A database, table or column is missing in ClickHouse: run `backtrail migrate`.'),
   CLICKHOUSE_REFUSED: stop('ClickHouse refused a statement.'),
   QUESTION_TOO_LARGE: stop('A question needs more time, memory or rows than one may take.'),
+  ARCHIVE_UNREACHABLE: retry('The storage of an archive cannot be reached.'),
+  ARCHIVE_REFUSED: stop('The storage of an archive refused what will not be granted by asking again: rights or room.'),
+  ARCHIVE_IN_USE: stop('Somebody else adds to the archive at the same time.'),
+  ARCHIVE_DAMAGED: stop('A file of an archive is missing, or not the one that was archived.'),
   // Waiting for knowledge
   SCHEMA_NOT_KNOWN_YET: retry('A record has a schema id that the registry does not know yet.'),
   RELEASES_NOT_HELD_YET: retry('The releases topic begins behind what the release service has accounted for so far.'),
@@ -56,6 +60,8 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+const MISMATCHES: readonly ErrorCode[] = ['MANIFEST_MISMATCH', 'ARCHIVE_DAMAGED'];
+
 /** An error whose consequences are known by its code. `message` says what exactly, `cause` keeps the foreign error. */
 export class BacktrailError extends Error {
   override readonly name = 'BacktrailError';
@@ -69,7 +75,7 @@ export class BacktrailError extends Error {
   ) {
     // Whatever somebody else's error says goes on to logs, /healthz and the terminal.
     super(message === '' ? ERRORS[code].sentence : withoutUsers(message), options);
-    this.exitCode = code === 'CONFIG_INVALID' ? 2 : code === 'MANIFEST_MISMATCH' ? 3 : 1;
+    this.exitCode = code === 'CONFIG_INVALID' ? 2 : MISMATCHES.includes(code) ? 3 : 1;
   }
 
   get outcome(): Outcome {

@@ -12,6 +12,8 @@ export const SECRETS = [
   'SCHEMA_REGISTRY_PASSWORD',
   'CLICKHOUSE_PASSWORD',
   'CLICKHOUSE_READER_PASSWORD',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
 ] as const;
 
 /** Puts what the files hold in place of the variables that name them. A file that cannot be used is a problem, by its name. */

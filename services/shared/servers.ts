@@ -1,5 +1,5 @@
-import type { Config, KafkaConfig, RegistryConfig } from './config.js';
-import type { DatabaseVariables, ServiceVariables } from './environment.js';
+import type { Config, KafkaConfig, RegistryConfig, S3Config } from './config.js';
+import type { ArchiveVariables, DatabaseVariables, ServiceVariables } from './environment.js';
 import { tlsFilesOf, type Given } from './secret-files.js';
 
 /** The servers of a configuration: what of several variables has to go together. */
@@ -57,6 +57,27 @@ export function clickHouseOf(
     resultRowsMax: env?.QUESTION_RESULT_ROWS_MAX ?? 0,
   };
   return { clickhouse: { ...server, user, password }, reader: { ...server, ...reader, question } };
+}
+
+const DEFAULT_REGION = 'us-east-1';
+
+export function s3Of(env: ArchiveVariables | null, problems: string[]): S3Config | null {
+  if (env === null) return null;
+  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;
+  if ((id === undefined) !== (secret === undefined)) {
+    const [missing, set] =
+      id === undefined ? ['ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'] : ['SECRET_ACCESS_KEY', 'ACCESS_KEY_ID'];
+    problems.push(`AWS_${missing} is missing while AWS_${set} is set`);
+  }
+  return {
+    endpoint: env.ARCHIVE_S3_ENDPOINT ?? null,
+    region: env.ARCHIVE_S3_REGION ?? env.AWS_REGION ?? DEFAULT_REGION,
+    forcePathStyle: env.ARCHIVE_S3_FORCE_PATH_STYLE,
+    credentials:
+      id === undefined || secret === undefined
+        ? null
+        : { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) },
+  };
 }
 
 interface Access {
