@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../shared/package-root.js';
 import { registerAlerts } from './alerts.js';
+import { registerArchive } from './archive.js';
 import { registerAsk } from './ask.js';
 import { registerCompleteness } from './completeness.js';
 import type { CliContext } from './context.js';
@@ -57,6 +58,7 @@ export function buildProgram(context: CliContext): Command {
   registerCompleteness(program, context);
   registerDlq(program, context);
   registerReplay(program, context);
+  registerArchive(program, context);
   registerScenario(program, context);
   registerUp(program, context, stackContents(context.env));
   registerStatus(program, context);

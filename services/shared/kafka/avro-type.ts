@@ -102,9 +102,14 @@ export function writerOptions(): Partial<avro.ForSchemaOptions> {
   };
 }
 
-/** The type of a writer's schema, as the registry client makes it. */
-export function writerType(schema: object): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, writerOptions());
+/**
+ * The type of a writer's schema, as the registry client makes it.
+ * @param referred what it names, each behind what it names itself
+ */
+export function writerType(schema: object, referred: readonly object[] = []): avro.Type {
+  const options = writerOptions();
+  for (const one of referred) avro.Type.forSchema(one as avro.Schema, options);
+  return avro.Type.forSchema(schema as avro.Schema, options);
 }
 
 /** A type whose decoded records are plain objects. */

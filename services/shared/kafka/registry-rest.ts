@@ -5,8 +5,17 @@ import { text as textOf } from 'node:stream/consumers';
 import { BacktrailError } from '../errors.js';
 import { registryAddress, trusting, type Registry } from './registry.js';
 
+/** A schema as a registry has it, with all that it refers to, each behind what it refers to itself. */
+export interface SchemaText {
+  readonly type: string;
+  readonly schema: string;
+  readonly references: readonly string[];
+}
+
 /** The questions to a registry that its client does not ask. */
 export interface RegistryRest {
+  /** What it has under an id; null when it does not know the id. */
+  schemaText(id: number): Promise<SchemaText | null>;
   /** The mode set for this subject itself, null if it has none. */
   compatibility(subject: string): Promise<string | null>;
   setCompatibility(subject: string, mode: string): Promise<void>;
@@ -30,13 +39,39 @@ export function registryRest(registry: Registry): RegistryRest {
   async function request(method: string, path: string, body?: object): Promise<unknown> {
     const options = { method, headers, agent };
     const { status, text } = await exchange(`${url}${path}`, options, body === undefined ? '' : JSON.stringify(body));
-    if (status === NOT_FOUND) return null;
+    if (status === NOT_FOUND) {
+      if (text !== '') parsed(text, path);
+      return null;
+    }
     if (status >= 200 && status < 300) return text === '' ? {} : parsed(text, path);
     const code = status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_REFUSED';
     throw new BacktrailError(code, `the schema registry answered ${method} ${path} with ${status}: ${text}`);
   }
 
+  async function referredTo(answer: SchemaAnswer, seen: Set<string>): Promise<string[]> {
+    const texts: string[] = [];
+    for (const { subject, version } of answer.references ?? []) {
+      const path = `/subjects/${encodeURIComponent(subject)}/versions/${String(version)}`;
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const referred = schemaAnswer(await request('GET', path), path);
+      texts.push(...(await referredTo(referred, seen)), referred.schema);
+    }
+    return texts;
+  }
+
   return {
+    async schemaText(id) {
+      const path = `/schemas/ids/${String(id)}`;
+      const found = await request('GET', path);
+      if (found === null) return null;
+      const answer = schemaAnswer(found, path);
+      return {
+        type: answer.schemaType ?? 'AVRO',
+        schema: answer.schema,
+        references: await referredTo(answer, new Set()),
+      };
+    },
     async compatibility(subject) {
       const answer = await request('GET', `/config/${encodeURIComponent(subject)}`);
       if (typeof answer !== 'object' || answer === null || !('compatibilityLevel' in answer)) return null;
@@ -51,6 +86,21 @@ export function registryRest(registry: Registry): RegistryRest {
       await request('DELETE', `/subjects/${encodeURIComponent(subject)}?permanent=true`);
     },
   };
+}
+
+interface SchemaAnswer {
+  readonly schema: string;
+  readonly schemaType?: string;
+  readonly references?: readonly { readonly subject: string; readonly version: number }[];
+}
+
+function schemaAnswer(answer: unknown, path: string): SchemaAnswer {
+  if (isObject(answer) && typeof answer['schema'] === 'string') return answer as unknown as SchemaAnswer;
+  throw new BacktrailError('REGISTRY_UNREACHABLE', `no schema registry answers at ${path}`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Not by `fetch`, which cannot be told whom to trust. */
