@@ -7,7 +7,7 @@ import { verifyBefore } from '../replay/verify.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { trailSettings, type Config } from '../shared/config.js';
 import type { LogSpans } from '../shared/runtime/ports.js';
-import { schemaSource } from '../shared/kafka/registry.js';
+import type { SchemaSource } from '../shared/kafka/registry.js';
 import { eventTimeArgument, knowledgeTimeArgument, wholeNumberArgument } from './arguments.js';
 import { CommandError, EXIT, usageError } from './exit.js';
 import { packageVersion } from './program.js';
@@ -17,6 +17,7 @@ export interface PlanContext {
   readonly config: Config;
   readonly live: ClickHouse;
   readonly log: LogSpans;
+  readonly registry: SchemaSource;
   readonly signal: AbortSignal;
 }
 
@@ -31,11 +32,11 @@ const READ_THROUGH = '2000';
 
 /** What is to be read: by a manifest, as a run had it that was begun, or by what the options say. */
 export async function planReplay(options: ReplayOptions, context: PlanContext): Promise<Planned> {
-  const { config, live, log } = context;
+  const { config, live, log, registry } = context;
   const { topicPrefix } = config.kafka;
   if (options.manifest !== undefined) {
     const manifest = manifestIn(options.manifest);
-    await verifyBefore(manifest, { log, registry: schemaSource(config.registry), topicPrefix });
+    await verifyBefore(manifest, { log, registry, topicPrefix });
     return { manifest, whole: [] };
   }
   const given = options.runId === undefined ? null : await readRun(live, options.runId);

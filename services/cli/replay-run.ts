@@ -8,6 +8,7 @@ import { digestsOf, type Digest } from '../replay/digests.js';
 import { planOf, sizeOf, type Manifest, type Scope } from '../replay/manifest.js';
 import { rebuild, type Services } from '../replay/rebuild.js';
 import { readRun, runDatabase, runIdOf, writeRun } from '../replay/runs.js';
+import type { ReplaySource } from '../replay/source.js';
 import { verifyAfter, withContent, type WhatWasRead } from '../replay/verify.js';
 import { connectClickHouse } from '../shared/clickhouse/client.js';
 import { migrate } from '../shared/clickhouse/migrate.js';
@@ -22,6 +23,8 @@ import { printJson, type CliContext } from './context.js';
 import { CommandError, EXIT, usageError } from './exit.js';
 import { progressLine } from './progress.js';
 import { planReplay, type PlanContext, type Planned } from './replay-plan.js';
+import { withSource } from './replay-source.js';
+import { ReplayPace } from './replay-pace.js';
 import type { ReplayOptions } from './replay.js';
 import { configWithStack } from './stack-config.js';
 
@@ -29,9 +32,20 @@ import { configWithStack } from './stack-config.js';
 export async function runReplay(options: ReplayOptions, context: CliContext): Promise<void> {
   const share = shareOf(options);
   const config = await configWithStack(context);
+  await withSource(options.archive, config, (source) => replay(options, { config, source, share }, context));
+}
+
+interface Order {
+  readonly config: Config;
+  readonly source: ReplaySource;
+  readonly share: number;
+}
+
+async function replay(options: ReplayOptions, { config, source, share }: Order, context: CliContext): Promise<void> {
+  const registry = source.schemas(schemaSource(config.registry));
   const live = connectClickHouse(config.clickhouse);
   try {
-    const { manifest, whole } = await plan(options, { config, live, signal: context.signal });
+    const { manifest, whole } = await plan(options, source, { config, live, registry, signal: context.signal });
     const runId = options.runId ?? runIdOf(planOf(manifest));
     const database = runDatabase(config.clickhouse.database, runId);
     const report = { run: runId, database, manifest, reads: { ...sizeOf(manifest), whole } };
@@ -50,9 +64,9 @@ export async function runReplay(options: ReplayOptions, context: CliContext): Pr
     const own = { ...config, clickhouse: { ...config.clickhouse, database } };
     await migrate(own.clickhouse);
     await writeRun(live, { runId, state: 'reading', manifest, digests: [] });
-    const found = await read({ config: own, manifest, runId, share }, context);
+    const found = await read({ config: own, manifest, runId, share, source }, context);
     verifyAfter(manifest, found);
-    const done = await withContent(manifest, found, schemaSource(config.registry));
+    const done = await withContent(manifest, found, registry);
     const digests = await digestsIn(own, manifest.scope);
     await writeRun(live, { runId, state: 'done', manifest: done, digests });
     printJson(context, { ...report, manifest: done, digests });
@@ -61,12 +75,12 @@ export async function runReplay(options: ReplayOptions, context: CliContext): Pr
   }
 }
 
-async function plan(options: ReplayOptions, around: Omit<PlanContext, 'log'>): Promise<Planned> {
-  const log = await createAdmin(kafkaSettings(around.config, createLog('warn', { service: 'replay' })));
+async function plan(options: ReplayOptions, source: ReplaySource, around: Omit<PlanContext, 'log'>): Promise<Planned> {
+  const brokers = await createAdmin(kafkaSettings(around.config, createLog('warn', { service: 'replay' })));
   try {
-    return await planReplay(options, { ...around, log });
+    return await planReplay(options, { ...around, log: source.log(brokers) });
   } finally {
-    await log.close();
+    await brokers.close();
   }
 }
 
@@ -93,30 +107,22 @@ function servicesOf({ settings, scope }: Manifest, signal: AbortSignal): Service
   };
 }
 
-interface Reading {
-  readonly config: Config;
+interface Reading extends Order {
   readonly manifest: Manifest;
   readonly runId: string;
-  readonly share: number;
 }
 
-async function read({ config, manifest, runId, share }: Reading, context: CliContext): Promise<WhatWasRead> {
+async function read({ config, manifest, runId, share, source }: Reading, context: CliContext): Promise<WhatWasRead> {
   const line = progressLine(context.stderr, context.env);
-  const total = sizeOf(manifest).records;
-  const startMs = elapsedMs();
-  let done = 0;
+  const pace = new ReplayPace(sizeOf(manifest).records, elapsedMs());
   try {
     return await rebuild(config, manifest, servicesOf(manifest, context.signal), {
-      ...{ runId, share },
+      ...{ runId, share, source },
       signal: context.signal,
       log: createLog(config.logLevel === 'info' ? 'warn' : config.logLevel, { service: 'replay' }, secretsOf(config)),
-      onRead: (records) => {
-        done += records;
-        const rate = (done * 1000) / Math.max(1, elapsedMs() - startMs);
-        const left = rate === 0 ? 0 : Math.round(Math.max(0, total - done) / rate);
-        line.update(
-          `${String(done)} of ${String(total)} records, ${String(Math.round(rate))}/s, ${String(left)} s left`,
-        );
+      onRead: (records, when) => {
+        pace.read(records, when);
+        line.update(pace.sentence(elapsedMs()));
       },
     });
   } finally {

@@ -14,6 +14,7 @@ export interface ReplayOptions {
   readonly share?: string;
   readonly full?: true;
   readonly readThrough?: string;
+  readonly archive?: string;
   readonly dryRun?: true;
 }
 
@@ -33,6 +34,7 @@ export function registerReplay(program: Command, context: CliContext): void {
     .option('--share <part>', 'part of the time that it may read, between 0 and 1', '1')
     .option('--full', 'read everything, not only what the scope needs: then the run answers any question')
     .option('--read-through <n>', 'stretches of up to so many offsets that are not needed are read all the same')
+    .option('--archive <place>', 'read from this archive what it has, and the rest from the topics')
     .option('--dry-run', 'print the manifest and how many records it reads, and read nothing')
     .addHelpText('after', HELP)
     .action(async (options: ReplayOptions) => {
@@ -82,6 +84,7 @@ Examples:
   $ backtrail replay --model m --release v2
   $ backtrail replay --model m --known 2026-03-10T12:00:00Z --run-id noon
   $ backtrail replay --manifest report.json --run-id again
+  $ backtrail replay --model m --archive s3://backup/trail
   $ backtrail replay diff again
   $ backtrail replay restore again
   $ backtrail ask incident m v2 --run again`;

@@ -7,17 +7,20 @@ import { sleep } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
 import type { Stream } from '../shared/core/record.js';
 import { asBacktrailError, type BacktrailError } from '../shared/errors.js';
-import { createAdmin, type LogAdmin } from '../shared/kafka/admin.js';
+import { createAdmin } from '../shared/kafka/admin.js';
 import { groupConsumer } from '../shared/kafka/group-consumer.js';
+import { schemaSource } from '../shared/kafka/registry.js';
 import type { Logger } from '../shared/log.js';
 import { createMetrics } from '../shared/metrics.js';
 import type { Definition } from '../shared/runtime/definition.js';
 import { Instance, untilAborted, type InstanceParts } from '../shared/runtime/instance.js';
+import type { GroupConsumer, LogEnds, LogSpans } from '../shared/runtime/ports.js';
 import { retryOf } from '../shared/runtime/retry.js';
 import { kafkaSettings, partsOf } from '../shared/runtime/service.js';
 import { spansOf, type Manifest } from './manifest.js';
 import { NO_PLACES, placesIn } from './places.js';
-import { rangeConsumer, type RangeConsumer } from './range-consumer.js';
+import { rangeConsumer, type RangeConsumer, type RangeOptions } from './range-consumer.js';
+import type { ReplaySource } from './source.js';
 import type { WhatWasRead } from './verify.js';
 
 /** What the services are, as their composer knows them. Windows and alerts are made of the finished rows. */
@@ -28,10 +31,11 @@ export interface Services {
 
 export interface RebuildOptions {
   readonly runId: string;
+  readonly source: ReplaySource;
   readonly share: number;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  readonly onRead?: (records: number) => void;
+  readonly onRead?: RangeOptions['onRead'];
 }
 
 /** How often it is looked whether everything that was read is complete. */
@@ -57,9 +61,8 @@ export async function rebuild(
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const database = connectClickHouse(config.clickhouse);
   const admin = await createAdmin(kafkaSettings(config, options.log));
-  const parts = services.definitions.map((definition) =>
-    part(definition, { config, manifest, options: { ...options, signal }, database, admin, fail }),
-  );
+  const stage = { config, manifest, options: { ...options, signal }, database, log: options.source.log(admin), fail };
+  const parts = services.definitions.map((definition) => part(definition, stage));
   let ticking: Promise<unknown> = Promise.resolve();
   try {
     await Promise.all(parts.map(({ instance }) => instance.start()));
@@ -87,25 +90,25 @@ interface Stage {
   readonly manifest: Manifest;
   readonly options: RebuildOptions;
   readonly database: ClickHouse;
-  readonly admin: LogAdmin;
+  readonly log: LogEnds & LogSpans;
   readonly fail: (error: unknown) => void;
 }
 
 function part<S extends Stream>(
   definition: Definition<S>,
-  { config, manifest, options, database, admin, fail }: Stage,
+  { config, manifest, options, database, log, fail }: Stage,
 ): { topic: string; instance: Instance<S>; consumer: RangeConsumer } {
-  const { signal, log, share, onRead, runId } = options;
+  const { signal, share, onRead, runId, source } = options;
   const { service, stream } = definition;
-  const settings = kafkaSettings(config, log);
+  const settings = kafkaSettings(config, options.log);
   const metrics = createMetrics(service);
   const { topicPrefix } = config.kafka;
-  const reading = (from: Stream, group: string): ReturnType<typeof groupConsumer> =>
-    groupConsumer(settings, {
-      groupId: `${topicPrefix}backtrail.replay.${runId}.${group}`,
-      topics: [topicName(from, topicPrefix)],
-      throwAway: true,
-    });
+  const reading = (from: Stream, group: string): GroupConsumer => {
+    const topic = topicName(from, topicPrefix);
+    const groupId = `${topicPrefix}backtrail.replay.${runId}.${group}`;
+    const brokers = groupConsumer(settings, { groupId, topics: [topic], throwAway: true });
+    return source.consumer(brokers, { topic, spans: spansOf(manifest, topic), signal });
+  };
   const input = topicName(stream, topicPrefix);
   const consumer = rangeConsumer(reading(stream, service), {
     spans: spansOf(manifest, input),
@@ -114,7 +117,7 @@ function part<S extends Stream>(
     ...(onRead === undefined ? {} : { onRead }),
   });
   const parts: InstanceParts<S> = {
-    ...partsOf(definition, config, settings),
+    ...partsOf(definition, config, settings, source.schemas(schemaSource(config.registry))),
     store: clickHouseStore(database, config.limits.batchRowsMax),
     copies: clickHouseCopies(database),
     // Dead letters are rows of the run; their topics have them already.
@@ -126,9 +129,9 @@ function part<S extends Stream>(
       share: 1,
       signal,
     }),
-    ends: endsOf(manifest, admin),
+    ends: endsOf(manifest, log),
     metrics,
-    retry: retryOf(config, { signal, metrics, log }),
+    retry: retryOf(config, { signal, metrics, log: options.log }),
     limits: { ...config.limits, idleCheckMs: LOOK_MS },
     fail,
   };
@@ -136,19 +139,19 @@ function part<S extends Stream>(
 }
 
 /** The log as the manifest says: it ends where the run does. */
-function endsOf(manifest: Manifest, admin: LogAdmin): Pick<LogAdmin, 'endOffsets' | 'offsets' | 'firstSince'> {
+function endsOf(manifest: Manifest, log: LogSpans): LogEnds & LogSpans {
   const endOffsets = (topic: string): Map<number, bigint> =>
     new Map([...spansOf(manifest, topic)].map(([partition, { to }]) => [partition, to]));
   return {
     endOffsets: (topic) => Promise.resolve(endOffsets(topic)),
     offsets: async (topic) => {
       const ends = endOffsets(topic);
-      const spans = await admin.offsets(topic);
+      const spans = await log.offsets(topic);
       return spans.flatMap(({ partition, low, high }) => {
         const end = ends.get(partition);
         return end === undefined ? [] : [{ partition, low: low < end ? low : end, high: high < end ? high : end }];
       });
     },
-    firstSince: (topic, appendedAtMs) => admin.firstSince(topic, appendedAtMs),
+    firstSince: (topic, appendedAtMs) => log.firstSince(topic, appendedAtMs),
   };
 }

@@ -85,14 +85,18 @@ export async function runService<S extends Stream>(
 }
 
 /** What of an instance follows from its definition and the configuration; a replay reads by other consumers. */
-export function partsOf<S extends Stream>(definition: Definition<S>, config: Config, settings: KafkaSettings) {
-  const { limits, kafka, registry } = config;
+export function partsOf<S extends Stream>(
+  definition: Definition<S>,
+  config: Config,
+  settings: KafkaSettings,
+  source: SchemaSource = schemaSource(config.registry),
+) {
+  const { limits, kafka } = config;
   const { stream, service } = definition;
   const input = topicName(stream, kafka.topicPrefix);
   const releases = topicName('releases', kafka.topicPrefix);
   const inferences = topicName('inferences', kafka.topicPrefix);
   const groupId = `${kafka.topicPrefix}backtrail.${service}`;
-  const source = schemaSource(registry);
   return {
     definition,
     limits,
