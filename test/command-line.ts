@@ -6,15 +6,29 @@ export function say(sentence: string): void {
   process.stderr.write(`${sentence}\n`);
 }
 
-/** Aborts when the user ends the program. */
+/** Aborts when the user ends the program, by a key or by closing the terminal. A second time ends it at once. */
 export function interruption(): AbortSignal {
   const ending = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
       ending.abort();
     });
   }
   return ending.signal;
+}
+
+/**
+ * Runs what the program is for, and gives its exit code. Who is ended by the user puts all things away first, the processes it
+ * started above all; what it throws on the way there is no failure.
+ */
+export async function toItsEnd(work: (ending: AbortSignal) => Promise<void>): Promise<number> {
+  const ending = interruption();
+  try {
+    await work(ending);
+  } catch (error) {
+    if (!ending.aborted) throw error;
+  }
+  return ending.aborted ? EXIT.interrupted : EXIT.ok;
 }
 
 /** The options of this run; or the code to exit with, when only help was wanted or they are wrong. */

@@ -1,11 +1,11 @@
-import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
+import type { ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { elapsedMs, now, sleep } from '../../services/shared/clock.js';
 import { Child } from './child.js';
 import { measureLatency, type Latency } from './latency.js';
 import { countCpu, peakBytes, type Pids } from './processes.js';
 import type { Story } from './records.js';
 import { tableOf } from './report.js';
-import { openServers, openStage, Sender, type Servers, type Stage } from './stage.js';
+import { openServers, openStage, openTables, Sender, type Servers, type Stage } from './stage.js';
 
 export interface BenchOptions {
   readonly records: number;
@@ -25,6 +25,8 @@ interface Surroundings {
   /** File of the service that is measured. */
   readonly service: string;
   readonly say: (line: string) => void;
+  /** Aborts when the user ends the program: all that was started is put away then. */
+  readonly ending: AbortSignal;
 }
 
 /** What one process and the servers did for one million records. */
@@ -55,7 +57,7 @@ export async function runBench(
   around: Surroundings,
 ): Promise<{ figures: Figures; table: string }> {
   const story: Story = { startMicros: now() * 1000 - HOUR_MICROS };
-  const servers = await openServers(around.env, around.say);
+  const servers = await openServers(around.env, around.say, around);
   try {
     const runs: Figure[] = [];
     let valueBytes = 0;
@@ -63,7 +65,7 @@ export async function runBench(
       const stage = await openStage(servers.env, { name: `${around.name}_${run}`, partitions: options.partitions });
       try {
         around.say(`run ${run + 1}: ${options.records} records are sent ...`);
-        valueBytes = await preload(stage, story, options);
+        valueBytes = await preload(stage, { story, options, around });
         for (const what of ['pipeline', 'decode', 'insert'] as const) {
           const figure = await measure(what, { stage, servers, options, around, story });
           around.say(`run ${run + 1}: ${what} ${Math.round(figure.perSecond)} records/s`);
@@ -81,8 +83,11 @@ export async function runBench(
   }
 }
 
-async function preload(stage: Stage, story: Story, { records, releases }: BenchOptions): Promise<number> {
-  const sender = await Sender.open(stage);
+async function preload(
+  stage: Stage,
+  { story, options: { records, releases }, around }: Pick<Measuring, 'story' | 'options' | 'around'>,
+): Promise<number> {
+  const sender = await Sender.open(stage, around.ending);
   try {
     await sender.releases(releases, story);
     return await sender.inferences(0, records, story);
@@ -100,9 +105,9 @@ interface Measuring {
 }
 
 async function measure(what: Figure['what'], measuring: Measuring): Promise<Figure> {
-  const { stage, servers, options } = measuring;
-  const database = connectClickHouse(stage.config.clickhouse);
-  const child = new Child(commandOf(what, measuring), stage.env);
+  const { stage, servers, options, around } = measuring;
+  const database = openTables(stage.config, around.ending);
+  const child = new Child(commandOf(what, measuring), stage.env, around.ending);
   try {
     if (what === 'insert') await database.command('TRUNCATE TABLE inference_rows');
     await child.line((line) => line === 'begin' || line.includes('"ready"'));
@@ -150,9 +155,9 @@ async function untilVisible(database: ClickHouse, count: number): Promise<void> 
 async function latencyOf(measuring: Omit<Measuring, 'stage'>): Promise<Figures['latency']> {
   const { servers, options, around, story } = measuring;
   const stage = await openStage(servers.env, { name: `${around.name}_latency`, partitions: options.partitions });
-  const database = connectClickHouse(stage.config.clickhouse);
-  const sender = await Sender.open(stage);
-  const child = new Child([process.execPath, around.service], stage.env);
+  const database = openTables(stage.config, around.ending);
+  const sender = await Sender.open(stage, around.ending);
+  const child = new Child([process.execPath, around.service], stage.env, around.ending);
   try {
     await sender.releases(options.releases, story);
     await child.line((line) => line.includes('"ready"'));

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+/** One that does not hear is not waited for longer than this. */
+const STOP_LIMIT_MS = 20_000;
+
 /** A process that says in lines how far it is. */
 export class Child {
   readonly pid: number;
@@ -9,7 +12,8 @@ export class Child {
   readonly #waiting: { readonly wanted: (line: string) => boolean; readonly found: (line: string) => void }[] = [];
   readonly #ended: Promise<void>;
 
-  constructor(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv) {
+  /** It is asked to end when the signal aborts; whoever started it stops it all the same, to see it end. */
+  constructor(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv, ending?: AbortSignal) {
     const [program, ...args] = command;
     this.#process = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.#process.pid ?? 0;
@@ -24,6 +28,13 @@ export class Child {
         resolve();
       });
     });
+    const end = (): void => {
+      this.#process.kill('SIGTERM');
+    };
+    ending?.addEventListener('abort', end, { once: true });
+    void this.#ended.then(() => {
+      ending?.removeEventListener('abort', end);
+    });
   }
 
   /** The first line that is wanted, also of those that came before. Rejects if the process ends without one. */
@@ -36,8 +47,10 @@ export class Child {
   }
 
   async stop(): Promise<void> {
+    const killing = setTimeout(() => this.#process.kill('SIGKILL'), STOP_LIMIT_MS);
     this.#process.kill('SIGTERM');
     await this.#ended;
+    clearTimeout(killing);
   }
 
   #heard(line: string): void {

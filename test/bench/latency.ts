@@ -40,6 +40,8 @@ export async function measureLatency(
       await sleep(SEND_EVERY_MS);
     }
   })();
+  // When it fails, so does looking, which is what is waited for first.
+  sending.catch(() => undefined);
   const found: number[] = [];
   const next = new Map(before);
   const countedFromMs = now() + warmUpSeconds * 1000;

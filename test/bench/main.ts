@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 
 import { packageRoot } from '../../services/shared/package-root.js';
+import { toItsEnd } from '../command-line.js';
 import { runBench, type BenchOptions } from './bench.js';
 
 function whole(text: string): number {
@@ -33,10 +34,13 @@ Starts servers of its own in a temporary folder, unless KAFKA_BROKERS, SCHEMA_RE
 program.parse();
 
 const options = program.opts<BenchOptions & { json?: boolean }>();
-const report = await runBench(options, {
-  env: process.env,
-  name: `bench_${randomBytes(4).toString('hex')}`,
-  service: join(packageRoot(), 'dist', 'services', 'inference', 'main.js'),
-  say: (line) => process.stderr.write(`${line}\n`),
+process.exitCode = await toItsEnd(async (ending) => {
+  const report = await runBench(options, {
+    env: process.env,
+    ending,
+    name: `bench_${randomBytes(4).toString('hex')}`,
+    service: join(packageRoot(), 'dist', 'services', 'inference', 'main.js'),
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
+  process.stdout.write(options.json === true ? `${JSON.stringify(report.figures)}\n` : `${report.table}\n`);
 });
-process.stdout.write(options.json === true ? `${JSON.stringify(report.figures)}\n` : `${report.table}\n`);

@@ -8,6 +8,7 @@ import { stackHome } from '../../infra/embedded/home.js';
 import { identityOf } from '../../infra/embedded/identity.js';
 import { startStack } from '../../infra/embedded/start.js';
 import { stopStack } from '../../infra/embedded/stop.js';
+import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { dropDatabase, migrate } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, type Config } from '../../services/shared/config.js';
 import type { RecordOf } from '../../services/shared/core/record.js';
@@ -28,28 +29,33 @@ export interface Servers {
   close(): Promise<void>;
 }
 
-/** @param keep leaves the folder where it is */
+/** @param keep leaves the folder where it is; once `ending` aborts nothing is started any more */
 export async function openServers(
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-  { keep = false } = {},
+  { keep = false, ending }: { keep?: boolean; ending: AbortSignal },
 ): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), 'backtrail-bench-'));
   const home = stackHome(env, folder);
+  const close = async (): Promise<void> => {
+    await stopStack({ home });
+    if (keep) say(`kept: ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  };
   const started = await startStack({
     ...{ home, env, say },
     ports: { kafka: 'auto', registry: 'auto', clickhouse: 'auto' },
     owner: identityOf(process.pid),
+    signal: ending,
+  }).catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
   const pids = Object.fromEntries(started.processes.map(({ name, identity }) => [name, identity?.pid ?? 0]));
   return {
     env: { ...env, ...endpointEnv(started.endpoints) },
     pids,
-    close: async () => {
-      await stopStack({ home });
-      if (keep) say(`kept: ${folder}`);
-      else rmSync(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 
@@ -87,18 +93,36 @@ export async function openStage(
   };
 }
 
+/** The tables of a stage. Once the signal aborts nothing is asked of them any more: whoever asks again and again ends then. */
+export function openTables({ clickhouse }: Config, ending: AbortSignal): ClickHouse {
+  const database = connectClickHouse(clickhouse);
+  return {
+    ...database,
+    select: async (sql, params) => {
+      ending.throwIfAborted();
+      return database.select(sql, params);
+    },
+    selectNative: async (sql, params) => {
+      ending.throwIfAborted();
+      return database.selectNative(sql, params);
+    },
+  };
+}
+
 /** Sends records of a stage: what it takes to do so is no part of any measurement. */
 export class Sender {
   private constructor(
     private readonly stage: Stage,
     private readonly producer: Awaited<ReturnType<typeof createProducer>>,
     private readonly ids: Awaited<ReturnType<typeof deploySubjects>>,
+    private readonly ending: AbortSignal,
   ) {}
 
-  static async open(stage: Stage): Promise<Sender> {
+  /** Sends nothing more once the signal aborts, and throws. */
+  static async open(stage: Stage, ending: AbortSignal): Promise<Sender> {
     const { config } = stage;
     const ids = await deploySubjects(config.registry, { prefix: config.kafka.topicPrefix });
-    return new Sender(stage, await createProducer(config.kafka), ids);
+    return new Sender(stage, await createProducer(config.kafka), ids, ending);
   }
 
   async releases(count: number, story: Story): Promise<void> {
@@ -115,6 +139,7 @@ export class Sender {
     const encoder = valueEncoder('inferences', this.ids.inferences);
     let bytes = 0;
     for (let start = from; start < to; start += RECORDS_AT_ONCE) {
+      this.ending.throwIfAborted();
       const records: RecordOf['inferences'][] = [];
       for (let i = start; i < Math.min(start + RECORDS_AT_ONCE, to); i += 1) records.push(inferenceOf(i, story));
       const outgoing = records.map((record) => ({ key: keyOf('inferences', record), value: encoder.encode(record) }));

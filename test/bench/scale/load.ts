@@ -18,11 +18,13 @@ export class Loader {
     private readonly prefix: string,
     private readonly producer: BatchProducer,
     private readonly ids: Awaited<ReturnType<typeof deploySubjects>>,
+    private readonly ending: AbortSignal,
   ) {}
 
-  static async open({ kafka, registry }: Config): Promise<Loader> {
+  /** Sends nothing more once the signal aborts, and throws. */
+  static async open({ kafka, registry }: Config, ending: AbortSignal): Promise<Loader> {
     const ids = await deploySubjects(registry, { prefix: kafka.topicPrefix });
-    return new Loader(kafka.topicPrefix, await createProducer(kafka), ids);
+    return new Loader(kafka.topicPrefix, await createProducer(kafka), ids, ending);
   }
 
   /** Mean size of the value of an inference record. */
@@ -31,6 +33,7 @@ export class Loader {
   }
 
   async send<S extends Stream>(stream: S, records: readonly TopicRecord[S][]): Promise<void> {
+    this.ending.throwIfAborted();
     if (records.length === 0) return;
     const encoder = valueEncoder(stream, this.ids[stream]);
     const outgoing = records.map((record) => ({ key: keyOf(stream, record), value: encoder.encode(record) }));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { Command, InvalidArgumentError } from 'commander';
 
+import { toItsEnd } from '../../command-line.js';
 import { tablesOf } from './report.js';
 import { runScale, type ScaleOptions } from './scale.js';
 
@@ -29,9 +30,12 @@ Starts servers and services in a temporary folder, and removes all that it made.
 program.parse();
 
 const options = program.opts<ScaleOptions & { json?: boolean }>();
-const figures = await runScale(options, {
-  env: process.env,
-  name: `scale_${randomBytes(4).toString('hex')}`,
-  say: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
+process.exitCode = await toItsEnd(async (ending) => {
+  const figures = await runScale(options, {
+    env: process.env,
+    ending,
+    name: `scale_${randomBytes(4).toString('hex')}`,
+    say: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
+  });
+  process.stdout.write(options.json === true ? `${JSON.stringify(figures)}\n` : `${tablesOf(figures)}\n`);
 });
-process.stdout.write(options.json === true ? `${JSON.stringify(figures)}\n` : `${tablesOf(figures)}\n`);

@@ -110,7 +110,7 @@ function questionTable(questions: readonly QuestionFigure[]): string[] {
   ];
 }
 
-function aim(met: boolean): string {
+export function aim(met: boolean): string {
   return met ? 'met' : '**missed**';
 }
 
@@ -118,10 +118,10 @@ function kib(bytes = Number.NaN): string {
   return (bytes / 1024).toFixed(1);
 }
 
-function whole(n: number): string {
+export function whole(n: number): string {
   return Math.round(n).toLocaleString('en-US');
 }
 
-function line(...cells: readonly string[]): string {
+export function line(...cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }

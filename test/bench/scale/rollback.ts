@@ -34,6 +34,8 @@ export async function rollBackLater(
 ): Promise<RollbackFigure> {
   const before = await countOf(database, 'v2');
   const traffic = liveTraffic(database, loader, { network, perSecond, seconds });
+  // When something else fails first, nobody waits for it.
+  traffic.catch(() => undefined);
   await sleep((WARM_UP_SECONDS + LEAD_SECONDS) * 1000);
   await loader.send('releases', [backDatedRollbackOf(network)]);
   const sentMs = elapsedMs();

@@ -1,8 +1,7 @@
-import { connectClickHouse } from '../../../services/shared/clickhouse/client.js';
 import { greatestAppendTime } from '../../../services/shared/clickhouse/ask/ask.js';
 import { now } from '../../../services/shared/clock.js';
 import { peakBytes, type Pids } from '../processes.js';
-import { openServers, openStage } from '../stage.js';
+import { openServers, openStage, openTables } from '../stage.js';
 import { untilApplied } from './applied.js';
 import { flagLater } from './flag.js';
 import { Loader } from './load.js';
@@ -25,6 +24,8 @@ interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly name: string;
   readonly say: (line: string) => void;
+  /** Aborts when the user ends the program: all that was started is put away then. */
+  readonly ending: AbortSignal;
 }
 
 const DAY_MICROS = 86_400_000_000;
@@ -32,16 +33,16 @@ const PARTITIONS = 3;
 /** The first part is a tenth: what memory a service needs shows whether volume counts. */
 const PARTS = [0.1, 1];
 
-export async function runScale(options: ScaleOptions, { env, name, say }: Surroundings): Promise<ScaleFigures> {
+export async function runScale(options: ScaleOptions, { env, name, say, ending }: Surroundings): Promise<ScaleFigures> {
   const inferences = Math.ceil(options.inferences / (GROUP * 10)) * GROUP * 10;
   // Over a day ago, so that nothing of it lies ahead.
   const network: Network = { inferences, seed: options.seed, startMicros: now() * 1000 - SPAN_MICROS - DAY_MICROS };
-  const servers = await openServers(env, say, { keep: options.keep });
+  const servers = await openServers(env, say, { keep: options.keep, ending });
   try {
     const stage = await openStage(servers.env, { name, partitions: PARTITIONS });
     const { config } = stage;
-    const database = connectClickHouse(config.clickhouse);
-    const loader = await Loader.open(config);
+    const database = openTables(config, ending);
+    const loader = await Loader.open(config, ending);
     try {
       await loader.send('releases', releasesOf(network));
       const loads: LoadFigure[] = [];
