@@ -19,7 +19,8 @@ export interface RangeOptions {
   /** Part of the time that reading and applying may take, 0 < share <= 1: the rest is left to others. */
   readonly share: number;
   readonly signal: AbortSignal;
-  readonly onRead?: (records: number) => void;
+  /** Told of records that are read, and of those that were before the run was cut off. */
+  readonly onRead?: (records: number, when: 'now' | 'before') => void;
 }
 
 /** A consumer that reads of each partition what the manifest says, and ends it where that does. */
@@ -64,6 +65,7 @@ export function rangeConsumer(inner: GroupConsumer, options: RangeOptions): Rang
       .map((one): Assigned => ({ ...one, committed: left.get(one.partition) ?? null }));
     for (const { partition, committed } of ours) {
       const now = { next: committed?.nextOffset ?? 0n, read: left.get(partition)?.read ?? NOTHING_READ };
+      if (!at.has(partition) && now.read.records > 0) onRead?.(now.read.records, 'before');
       at.set(partition, { now, marks: [now] });
     }
     await handlers.assigned(ours);
@@ -106,7 +108,7 @@ export function rangeConsumer(inner: GroupConsumer, options: RangeOptions): Rang
     const next = at.get(given.partition)?.now.next ?? given.nextOffset;
     if (next > given.nextOffset) inner.seek?.({ topic: given.topic, partition: given.partition, offset: next });
     if (records === 0) return;
-    onRead?.(records);
+    onRead?.(records, 'now');
     const restMs = (elapsedMs() - startMs) * (1 / share - 1);
     if (restMs > 0) await sleep(restMs, AbortSignal.any([signal, moved]));
   }
