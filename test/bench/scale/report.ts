@@ -107,6 +107,9 @@ function questionTable(questions: readonly QuestionFigure[]): string[] {
       const times = [now?.p50Ms, now?.p95Ms, earlier?.p50Ms, earlier?.p95Ms];
       return line(name, ...times.map((ms) => `${whole(ms ?? Number.NaN)} ms`), `${kib(now?.answerBytes)} KiB`);
     }),
+    ...questions.flatMap(({ question, known, failed }) =>
+      failed === undefined ? [] : ['', `**No answer** to ${question}, ${known}: ${failed}`],
+    ),
   ];
 }
 

@@ -64,15 +64,17 @@ export async function runScale(options: ScaleOptions, { env, name, say, ending }
         }
         say('a flag after the fact ...');
         const flag = await flagLater(database, loader, network);
+        say(JSON.stringify(flag));
         say('a back-dated rollback beside live traffic ...');
         const at = { database, loader, prefix: config.kafka.topicPrefix };
         const rollback = await rollBackLater(at, network, options);
+        say(JSON.stringify(rollback));
         const questions: QuestionFigure[] = [];
         for await (const figure of timeQuestions(database, network, {
           tries: options.tries,
           earlierMs: earlier[0] ?? 0,
         })) {
-          say(`${figure.question}, ${figure.known}: p50 ${Math.round(figure.p50Ms)} ms`);
+          say(`${figure.question}, ${figure.known}: ${figure.failed ?? `p50 ${Math.round(figure.p50Ms)} ms`}`);
           questions.push(figure);
         }
         return { inferences, models: MODELS, valueBytes: loader.valueBytes, loads, flag, rollback, questions };
