@@ -84,6 +84,13 @@ describe('the house', () => {
     expect(outside(importers(packageName), ...folders)).toEqual([]);
   });
 
+  it('loads the library of AWS only where a bucket is named', () => {
+    const store = 'services/archive/s3-store.js';
+    const opener = files.filter(({ imports }) => imports.includes(store));
+    expect(opener.map(({ path }) => path)).toEqual(['services/archive/open-store.ts']);
+    expect(opener[0]?.text).toContain("await import('./s3-store.js')");
+  });
+
   it('keeps services apart', () => {
     const strangers = files.flatMap(({ path, imports }) => {
       const service = SERVICES.find((name) => path.startsWith(`services/${name}/`));

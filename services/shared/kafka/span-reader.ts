@@ -51,6 +51,7 @@ const LOG_APPEND_TIME = 1;
  */
 export async function readSpans(settings: KafkaSettings, { topic, spans, visit, signal }: SpanReading): Promise<void> {
   const state = new Reading(spans);
+  signal.throwIfAborted();
   if (state.isDone) return;
   const groupId = `backtrail.spans.${randomUUID()}`;
   const client = kafkaClient(settings);

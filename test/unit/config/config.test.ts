@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { loadConfig, loadReaderConfig, secretsOf } from '../../../services/shared/config.js';
+import { loadArchiveConfig, loadConfig, loadReaderConfig, secretsOf } from '../../../services/shared/config.js';
 import { SECRETS } from '../../../services/shared/secret-files.js';
 import { certificateAuthority, identityFrom } from '../../certificates.js';
 
@@ -91,6 +91,38 @@ describe('the configuration', () => {
   it('never repeats a value, which may be a secret', () => {
     const secret = 'http://user:hunter2@';
     expect(problemsOf({ ...NEEDED, CLICKHOUSE_URL: secret }).join('\n')).not.toContain('hunter2');
+  });
+});
+
+describe('an archive in a bucket', () => {
+  const keys = { AWS_ACCESS_KEY_ID: 'us', AWS_SECRET_ACCESS_KEY: 'its secret' };
+
+  it("is AWS's own, with the credentials that its library finds, where nothing is said", () => {
+    const s3 = { endpoint: null, region: 'us-east-1', forcePathStyle: false, credentials: null };
+    expect(loadConfig(NEEDED).archive).toEqual(s3);
+    expect(loadArchiveConfig({})).toEqual(s3);
+  });
+
+  it('is where the variables say, needs no server but that one, and hides its secrets', () => {
+    const env = {
+      ...keys,
+      ...{ ARCHIVE_S3_ENDPOINT: 'https://s3.example:9000', ARCHIVE_S3_FORCE_PATH_STYLE: 'true' },
+      ...{ AWS_REGION: 'eu-west-1', AWS_SESSION_TOKEN_FILE: file('token', 'a token\n') },
+    };
+    const credentials = { accessKeyId: 'us', secretAccessKey: 'its secret', sessionToken: 'a token' };
+    const s3 = { endpoint: 'https://s3.example:9000', region: 'eu-west-1', forcePathStyle: true, credentials };
+    expect(loadArchiveConfig(env)).toEqual(s3);
+    expect(loadArchiveConfig({ ...env, ARCHIVE_S3_REGION: 'here' }).region).toBe('here');
+    expect(secretsOf(loadConfig({ ...NEEDED, ...env }))).toEqual(['its secret', 'a token']);
+  });
+
+  it('takes no half of a key, and no address that is none', () => {
+    expect(problemsOf({ ...NEEDED, AWS_ACCESS_KEY_ID: 'us', ARCHIVE_S3_ENDPOINT: 'somewhere' })).toEqual([
+      'ARCHIVE_S3_ENDPOINT is not an http or https address',
+    ]);
+    expect(problemsOf({ ...NEEDED, AWS_ACCESS_KEY_ID: 'us' })).toEqual([
+      'AWS_SECRET_ACCESS_KEY is missing while AWS_ACCESS_KEY_ID is set',
+    ]);
   });
 });
 

@@ -111,4 +111,33 @@ describe('the registry', () => {
     const broken = registryRest(await standIn(json(503, { message: 'starting' })));
     await expect(broken.setCompatibility('s', 'BACKWARD')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
   });
+
+  it('gives the text of a schema with all that it refers to, each behind what it refers to itself', async () => {
+    const refer = (...subjects: string[]) => subjects.map((subject) => ({ name: subject, subject, version: 1 }));
+    const answers: Record<string, object> = {
+      '/schemas/ids/4': { schema: 'top', references: refer('a', 'b') },
+      '/subjects/a/versions/1': { schema: 'of a', references: refer('c') },
+      '/subjects/b/versions/1': { schema: 'of b', references: refer('c') },
+      '/subjects/c/versions/1': { schema: 'of c' },
+      '/schemas/ids/5': { schema: 'message A {}', schemaType: 'PROTOBUF' },
+    };
+    const url = await standIn((request, response) => {
+      const answer = answers[(request.url ?? '').replace('/apis/ccompat/v7', '')];
+      json(answer === undefined ? 404 : 200, answer ?? { error_code: 40403 })(request, response);
+    });
+    const rest = registryRest(url);
+    expect(await rest.schemaText(4)).toEqual({ type: 'AVRO', schema: 'top', references: ['of c', 'of a', 'of b'] });
+    expect(await rest.schemaText(5)).toEqual({ type: 'PROTOBUF', schema: 'message A {}', references: [] });
+    expect(await rest.schemaText(6)).toBeNull();
+  });
+
+  it.each([
+    ['a page with the status 404', 404, '<html>not here</html>'],
+    ['a page', 200, '<html>log in</html>'],
+    ['something else', 200, '{"hello":"world"}'],
+    ['an outage', 503, '{}'],
+  ])('that is hidden by %s has no say about a schema', async (_what, status, body) => {
+    const url = await standIn((_request, response) => response.writeHead(status).end(body));
+    await expect(registryRest(url).schemaText(4)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  });
 });
