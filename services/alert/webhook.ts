@@ -1,4 +1,4 @@
-import { now } from '../shared/clock.js';
+import { now, timeLimit } from '../shared/clock.js';
 import type { Receiver } from './receivers.js';
 
 /** What came of one POST, by what the receiver answered. */
@@ -21,7 +21,7 @@ export async function post(
   message: { readonly body: string; readonly idempotencyKey: string },
   signal: AbortSignal,
 ): Promise<Answer> {
-  const ending = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const limit = timeLimit(timeoutMs, signal);
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -33,7 +33,7 @@ export async function post(
       },
       body: message.body,
       redirect: 'manual',
-      signal: ending,
+      signal: limit.signal,
     });
     const said = without(await beginningOf(response), [url, ...Object.values(headers)]);
     const why = `status ${response.status}${said === '' ? '' : `: ${said}`}`;
@@ -43,6 +43,8 @@ export async function post(
   } catch (error) {
     const why = without(reasonOf(error, timeoutMs), [url, ...Object.values(headers)]);
     return { kind: 'again', why, afterMs: 0 };
+  } finally {
+    limit.end();
   }
 }
 

@@ -18,3 +18,20 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (!signal?.aborted) throw error;
   }
 }
+
+/**
+ * A signal that aborts when another one does, or after so long; end it when it is not needed any more. AbortSignal.timeout is no
+ * such thing: where only AbortSignal.any knows of it, Node collects it as garbage before its time, and it never aborts.
+ */
+export function timeLimit(ms: number, signal: AbortSignal): { readonly signal: AbortSignal; end(): void } {
+  const over = new AbortController();
+  const timer = setTimeout(() => {
+    over.abort(new DOMException('The time is over', 'TimeoutError'));
+  }, ms);
+  return {
+    signal: AbortSignal.any([signal, over.signal]),
+    end: () => {
+      clearTimeout(timer);
+    },
+  };
+}

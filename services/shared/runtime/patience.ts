@@ -1,4 +1,5 @@
 import type { ClickHouse } from '../clickhouse/client.js';
+import { timeLimit } from '../clock.js';
 import type { BacktrailError } from '../errors.js';
 import { chunksOf, type BatchProducer } from '../kafka/producer.js';
 import { retrying } from './retry.js';
@@ -17,14 +18,19 @@ const MAX_MS = 2_000;
 
 /** For commands: an outage is waited out, but not for ever. What is tried must not mind that it was done already. */
 export async function patiently<T>(action: () => Promise<T>, { signal, say, limitMs }: Patience): Promise<T> {
-  return retrying(action, {
-    initialMs: INITIAL_MS,
-    maxMs: MAX_MS,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs ?? OUTAGE_MAX_MS)]),
-    onRetry: (error: BacktrailError, attempt) => {
-      if (attempt === 3) say?.(`Waiting: ${error.message}`);
-    },
-  });
+  const limit = timeLimit(limitMs ?? OUTAGE_MAX_MS, signal);
+  try {
+    return await retrying(action, {
+      initialMs: INITIAL_MS,
+      maxMs: MAX_MS,
+      signal: limit.signal,
+      onRetry: (error: BacktrailError, attempt) => {
+        if (attempt === 3) say?.(`Waiting: ${error.message}`);
+      },
+    });
+  } finally {
+    limit.end();
+  }
 }
 
 /** The same database, whose statements wait for it. An insert may be there twice then: only for rows that have an identity. */
