@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stackHome, type Home } from '../../infra/embedded/home.js';
+import { logFile, stackHome, type Home } from '../../infra/embedded/home.js';
 import { type Identity, identityOf, signalProcess } from '../../infra/embedded/identity.js';
 import { nodeCommand } from '../../infra/embedded/launch.js';
 import { readStackFile } from '../../infra/embedded/stack-file.js';
@@ -10,7 +10,9 @@ import { startStack } from '../../infra/embedded/start.js';
 import { stackStatus, type StackStatus } from '../../infra/embedded/status.js';
 import { stopStack } from '../../infra/embedded/stop.js';
 import { stackContents } from '../../services/cli/stack-contents.js';
+import { elapsedMs } from '../../services/shared/clock.js';
 import { packageRoot } from '../../services/shared/package-root.js';
+import { fillDisk, mountSmallDisk, unmount } from './small-disk.js';
 
 /** As short as brokers allow by default: what is frozen longer than this wakes up as a zombie. */
 export const SESSION_TIMEOUT_MS = 6_000;
@@ -27,11 +29,23 @@ export class Victim {
   readonly env: Record<string, string | undefined>;
   /** Pids of each process that were killed. */
   readonly killed = new Map<string, Set<number>>();
+  /** Names of what was frozen at some time. */
+  readonly everFrozen = new Set<string>();
+  /** Whether the disk was full at some time: then anything may have ended by itself. */
+  everFull = false;
+  /** Where what it has can be looked into when it has ended. */
+  readonly folder: string;
+  readonly #hasSmallDisk: boolean;
+  #commandMs = elapsedMs();
   readonly #frozen = new Map<number, Identity>();
   readonly #children = new Set<ChildProcess>();
 
-  constructor(env: Readonly<Record<string, string | undefined>>) {
-    const root = mkdtempSync(join(tmpdir(), 'backtrail-chaos-'));
+  /** @param diskMegabytes null: on the disk of this machine, which is not filled up */
+  constructor(env: Readonly<Record<string, string | undefined>>, diskMegabytes: number | null = null) {
+    this.folder = mkdtempSync(join(tmpdir(), 'backtrail-chaos-'));
+    const root = join(this.folder, 'stack');
+    this.#hasSmallDisk = diskMegabytes !== null;
+    if (diskMegabytes !== null) mountSmallDisk(root, diskMegabytes);
     const lib = env['BACKTRAIL_LIB'] ?? stackHome(env).libRoot;
     this.env = {
       ...Object.fromEntries(Object.entries(env).filter(([name]) => /^(PATH|HOME|JAVA_HOME|TMPDIR)$/.test(name))),
@@ -54,7 +68,25 @@ export class Victim {
     this.thawAll();
     for (const child of this.#children) child.kill('SIGKILL');
     await stopStack({ home: this.home, deleteData: !keep });
-    if (!keep) rmSync(this.home.root, { recursive: true, force: true });
+    // A small disk is gone with this process.
+    if (keep && this.#hasSmallDisk) cpSync(this.home.logs, join(this.folder, 'logs'), { recursive: true });
+    if (this.#hasSmallDisk) unmount(this.home.root);
+    if (!keep) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Null when it has no disk of its own. The function given back frees the space. */
+  fillDisk(): (() => void) | null {
+    if (!this.#hasSmallDisk) return null;
+    this.everFull = true;
+    return fillDisk(this.home.root);
+  }
+
+  /** How often a process was killed by its supervisor, as it had not answered for long. */
+  killedAsSilent(name: string): number {
+    const told = new RegExp(`^\\S+ ${name}: ended \\(killed by SIGKILL: it had not answered`, 'gm');
+    const path = logFile(this.home, 'supervisor');
+    const lines = [`${path}.1`, path].filter((one) => existsSync(one)).map((one) => readFileSync(one, 'utf8'));
+    return lines.join('').match(told)?.length ?? 0;
   }
 
   status(): Promise<StackStatus> {
@@ -67,9 +99,9 @@ export class Victim {
     return stack?.processes.find((process) => process.name === name)?.identity ?? null;
   }
 
-  kill(name: string): boolean {
+  kill(name: string, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): boolean {
     const identity = this.identity(name);
-    if (identity === null || !signalProcess(identity, 'SIGKILL')) return false;
+    if (identity === null || !signalProcess(identity, signal)) return false;
     this.killed.set(name, (this.killed.get(name) ?? new Set()).add(identity.pid));
     return true;
   }
@@ -78,6 +110,7 @@ export class Victim {
     const identity = this.identity(name);
     if (identity === null || !signalProcess(identity, 'SIGSTOP')) return null;
     this.#frozen.set(identity.pid, identity);
+    this.everFrozen.add(name);
     return identity;
   }
 
@@ -101,6 +134,7 @@ export class Victim {
 
   /** A command of `backtrail` on this stack. */
   async command(args: readonly string[], limitMs: number, env: Record<string, string> = {}): Promise<Ended> {
+    this.#commandMs = elapsedMs();
     const child = this.child('services/cli/main', args, env);
     const text = { stdout: '', stderr: '' };
     child.stdout?.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
@@ -112,6 +146,11 @@ export class Victim {
         resolve({ code, ...text });
       });
     });
+  }
+
+  /** Since the last command was begun. */
+  sinceCommandMs(): number {
+    return elapsedMs() - this.#commandMs;
   }
 
   /** Where the three servers are, as variables. */

@@ -29,6 +29,8 @@ const hangUp = (response: ServerResponse): null => {
   return null;
 };
 const EXCEPTION = 'Code: 242. DB::Exception: Table is in readonly mode. (TABLE_IS_READ_ONLY) (version 26.7.1.1)';
+/** As ClickHouse says it when the disk is full. */
+const NO_SPACE = 'Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)';
 
 /** The faults of a server that is spoken to by HTTP. */
 export const HTTP_FAULTS = {
@@ -54,6 +56,8 @@ export const HTTP_FAULTS = {
     const body = Buffer.concat([answer.body, Buffer.from(`\n${EXCEPTION}`)]);
     return { ...answer, headers: { ...answer.headers, 'content-length': body.length }, body };
   },
+  'says that its disk is full': () =>
+    Promise.resolve(page(500, NO_SPACE, { 'content-type': 'text/plain', 'x-clickhouse-exception-code': '243' })),
   'ends in the middle of its answer': async (forward, response) => {
     const { status, headers, body } = await forward();
     response.writeHead(status, { ...headers, 'content-length': body.length + 100 });
@@ -63,9 +67,15 @@ export const HTTP_FAULTS = {
   },
 } as const satisfies Record<string, Fault>;
 
-/** Stands before a server and does wrong what it is told to, so many times. Everything else goes through. */
+interface Ordered {
+  readonly fault: Fault;
+  readonly hits: (asked: Asked) => boolean;
+  left: number;
+}
+
+/** Stands before a server and does wrong what it is told to. Everything else goes through. */
 export class FaultProxy {
-  #fault: { readonly fault: Fault; readonly hits: (asked: Asked) => boolean; left: number } | null = null;
+  #ordered: Ordered | null = null;
   hits = 0;
 
   private constructor(
@@ -90,9 +100,14 @@ export class FaultProxy {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${path}`;
   }
 
-  break(fault: Fault, times: number, hits: (asked: Asked) => boolean): void {
+  /** The requests that it hits, so many times. By default every one, until it is mended. */
+  break(fault: Fault, times = Number.POSITIVE_INFINITY, hits: (asked: Asked) => boolean = () => true): void {
     this.hits = 0;
-    this.#fault = { fault, hits, left: times };
+    this.#ordered = { fault, hits, left: times };
+  }
+
+  mend(): void {
+    this.#ordered = null;
   }
 
   async close(): Promise<void> {
@@ -105,7 +120,7 @@ export class FaultProxy {
     const body = await buffer(incoming);
     const asked = { method: incoming.method ?? 'GET', path: incoming.url ?? '/', body };
     const forward = (): Promise<Answer> => this.#forward(asked, incoming.headers);
-    const ordered = this.#fault;
+    const ordered = this.#ordered;
     const isHit = ordered !== null && ordered.left > 0 && ordered.hits(asked);
     if (isHit) {
       ordered.left -= 1;
