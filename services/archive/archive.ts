@@ -98,6 +98,7 @@ async function archiveTopic(topic: string, parts: TopicParts): Promise<void> {
   }
   try {
     await read({ topic, spans, signal, visit: (batch) => visit(batch, { writers, onRead }) });
+    signal.throwIfAborted();
     for (const [partition, writer] of writers) await writer.end(spans.get(partition)?.to ?? 0n);
   } finally {
     for (const writer of writers.values()) await writer.discard();

@@ -29,6 +29,7 @@ export class RangeWriter {
   #from: bigint;
   #next: bigint;
   #lostFrom: bigint | null = null;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly start: SegmentStart,
@@ -38,7 +39,15 @@ export class RangeWriter {
     this.#next = start.from;
   }
 
-  async add({ records, startOffset, nextOffset }: SpanBatch): Promise<void> {
+  /** Resolves, or throws, when what was added before is written: one batch is on its way while the next is read. */
+  async add(batch: SpanBatch): Promise<void> {
+    await this.#written;
+    this.#written = this.#append(batch);
+    // Whoever adds next, or ends, hears of it.
+    this.#written.catch(() => undefined);
+  }
+
+  async #append({ records, startOffset, nextOffset }: SpanBatch): Promise<void> {
     if (startOffset > this.#next) await this.#skipLost(startOffset);
     for (const record of records) {
       this.#segment ??= this.#open();
@@ -52,11 +61,13 @@ export class RangeWriter {
 
   /** Closes the last segment. What was not read by now has been deleted; whatever follows declares it. */
   async end(to: bigint): Promise<void> {
+    await this.#written;
     if (this.#next > to) this.#next = to;
     if (this.#next > this.#from) await this.#close(this.#next);
   }
 
   async discard(): Promise<void> {
+    await this.#written.catch(() => undefined);
     await this.#segment?.discard();
     this.#segment = null;
   }

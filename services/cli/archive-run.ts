@@ -9,7 +9,7 @@ import { placeOf, type Place } from '../archive/place.js';
 import type { SegmentLimits } from '../archive/segment-writer.js';
 import { rangesOf } from '../archive/verify.js';
 import { inputTopic } from '../dlq/position.js';
-import { elapsedMs } from '../shared/clock.js';
+import { elapsedMs, sleep } from '../shared/clock.js';
 import type { Config } from '../shared/config.js';
 import { createAdmin } from '../shared/kafka/admin.js';
 import { registryRest } from '../shared/kafka/registry-rest.js';
@@ -24,6 +24,7 @@ import { progressLine } from './progress.js';
 import { configWithStack } from './stack-config.js';
 
 const SEGMENT_BYTES = 64 * 1024 * 1024;
+const TOLD_MS = 1_000;
 /** A file is put into a bucket in one piece. */
 const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
@@ -90,10 +91,18 @@ async function archive(place: Place, { config, topics, limits, context }: Order)
 /** A folder has one writer at a time; of a bucket the manifest itself tells. */
 async function alone<T>(place: Place, context: CliContext, act: () => Promise<T>): Promise<T> {
   if (place.kind === 's3') return act();
+  const taken = new AbortController();
   const told = (): void => {
-    say(context, `Waiting: another run adds to ${place.name}.`);
+    // The lock of one that was killed is gone in a moment.
+    void sleep(TOLD_MS, taken.signal).then(() => {
+      if (!taken.signal.aborted) say(context, `Waiting: another run adds to ${place.name}.`);
+    });
   };
-  return withLock(join(place.path, '.lock'), told, act).catch((error: unknown) => {
+  const begun = (): Promise<T> => {
+    taken.abort();
+    return act();
+  };
+  return withLock(join(place.path, '.lock'), told, begun).catch((error: unknown) => {
     throw error instanceof Error && 'syscall' in error ? translated(place.name, error) : error;
   });
 }

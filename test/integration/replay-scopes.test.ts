@@ -3,11 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { keyOf } from '../../schemas/topics.js';
 import { EXIT } from '../../services/cli/exit.js';
+import { seededRandom } from '../../services/demo/random.js';
 import { digestsOf, type Digest } from '../../services/replay/digests.js';
 import { isInScope } from '../../services/replay/in-scope.js';
 import { STREAMS, type Scope } from '../../services/replay/manifest.js';
 import { asker } from '../../services/shared/clickhouse/ask/ask.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
+import type { Question } from '../../services/shared/core/question.js';
 import type { Stream } from '../../services/shared/core/record.js';
 import { withAdmin } from '../../services/shared/kafka/admin.js';
 import { RecordInvalidError } from '../../services/shared/kafka/encode.js';
@@ -21,7 +23,10 @@ const SEED = process.env['REPLAY_SEED'] ?? String(randomInt(1_000_000));
 const STORIES = 5;
 const SCOPES = 3;
 const LOST = 3n;
+/** Of the questions so many are asked of each run: which, is random. */
+const ASKED = 60;
 
+const random = seededRandom(SEED);
 let network: TestNetwork;
 let replays: Replays;
 let saga: Saga;
@@ -69,6 +74,14 @@ async function unapplied(): Promise<number> {
   return STREAMS.reduce((sum, stream) => sum + told(stream).length - (next.get(network.topic(stream)) ?? 0), 0);
 }
 
+/** Questions of a saga; those about the model of a scope, which the others have no part in. */
+function someOf({ questions }: Saga, scope?: Scope): Question[] {
+  const own = questions.filter(
+    (question) => scope === undefined || !('model' in question) || question.model === scope.model,
+  );
+  return own.filter((_, i) => random.chance(ASKED / own.length) || i === 0);
+}
+
 function scopeArgs({ model, release, activation, fromMicros, toMicros }: Scope): string[] {
   const time = (micros: number): string => new Date(micros / 1000).toISOString();
   return [
@@ -103,7 +116,7 @@ describe(`replays of random stories (seed ${SEED})`, () => {
     expect(full.reads.records).toBe(full.reads.of);
     await connected(full.database, async (run) => {
       const [live, again] = [asker(network.database), asker(run)];
-      for (const question of saga.questions) expect(await again(question)).toEqual(await live(question));
+      for (const question of someOf(saga)) expect(await again(question)).toEqual(await live(question));
     });
 
     let read = 0;
@@ -117,7 +130,7 @@ describe(`replays of random stories (seed ${SEED})`, () => {
       read += part.reads.records;
       await connected(part.database, async (database) => {
         const [all, some] = [asker(network.database), asker(database)];
-        for (const question of saga.questions) {
+        for (const question of someOf(saga, scope)) {
           if (await isInScope(question, { scope, database })) expect(await some(question)).toEqual(await all(question));
         }
       });
