@@ -4,6 +4,8 @@ import { groupBy } from '../shared/core/group.js';
 
 type Database = Pick<ClickHouse, 'select'>;
 
+const AFTER = "fromUnixTimestamp64Milli({after:Int64}, 'UTC')";
+
 /** A model of which a release was ever flagged: no other can have an alert. */
 export interface FlaggedModel extends FlaggedWork {
   /** Append time of the last release record about it. */
@@ -35,6 +37,21 @@ export interface Changed {
   readonly paymentId: string | null;
 }
 
+/** Activations with covered stragglers since then, of models that have stragglers at all: mostly none has, and the view is dear. */
+async function staleSince(
+  database: Database,
+  models: readonly string[],
+  afterMs: number,
+): Promise<{ model_id: string; release: string; activation: number; first: string }[]> {
+  if (models.length === 0) return [];
+  return database.select(
+    `SELECT model_id, release, activation, toUnixTimestamp64Milli(min(appended_at)) AS first FROM inference_releases
+     WHERE model_id IN {models:Array(String)} AND certain AND covered AND phase = 'stale' AND appended_at > ${AFTER}
+     GROUP BY model_id, release, activation`,
+    { models, after: afterMs },
+  );
+}
+
 /** By model: payments that rest on something appended after a moment, and activations with covered stragglers since then. */
 export async function changedSince(
   database: Database,
@@ -42,21 +59,24 @@ export async function changedSince(
   afterMs: number,
 ): Promise<ReadonlyMap<string, readonly Changed[]>> {
   if (models.length === 0) return new Map();
-  const after = "fromUnixTimestamp64Milli({after:Int64}, 'UTC')";
   const params = { models: models.map(({ model }) => model), after: afterMs };
-  const [payments, stale] = await Promise.all([
+  const [payments, stragglers] = await Promise.all([
     database.select<{ model_id: string; payment_id: string; version: string }>(
       `SELECT model_id, payment_id, toString(max(version)) AS version FROM payment_model_rows
-       WHERE model_id IN {models:Array(String)} AND known_at > ${after} GROUP BY model_id, payment_id`,
+       WHERE model_id IN {models:Array(String)} AND known_at > ${AFTER} GROUP BY model_id, payment_id`,
       params,
     ),
-    database.select<{ model_id: string; release: string; activation: number; first: string }>(
-      `SELECT model_id, release, activation, toUnixTimestamp64Milli(min(appended_at)) AS first FROM inference_releases
-       WHERE model_id IN {models:Array(String)} AND certain AND covered AND phase = 'stale' AND appended_at > ${after}
-       GROUP BY model_id, release, activation`,
+    database.select<{ model_id: string }>(
+      `SELECT DISTINCT model_id FROM inference_rows
+       WHERE model_id IN {models:Array(String)} AND phase = 'stale' AND appended_at > ${AFTER}`,
       params,
     ),
   ]);
+  const stale = await staleSince(
+    database,
+    stragglers.map((row) => row.model_id),
+    afterMs,
+  );
   const changes = [
     ...payments.map(({ model_id: model, payment_id: paymentId, version }) => {
       return { model, name: `payment ${paymentId}`, rowVersion: version, paymentId };

@@ -26,13 +26,13 @@ const EVERYTHING_MS = Date.UTC(2299, 0);
 /** Judges the alerts of a model from all that is there, whatever was judged before. */
 export async function judge(database: Pick<ClickHouse, 'select'>, modelId: string, reach: Reach): Promise<Judged> {
   const views = new ViewReader(database);
-  const releases = await releasesOf(views, modelId);
+  const isMoney = typeof reach === 'object';
+  const [releases, evidence] = await Promise.all([
+    releasesOf(views, modelId),
+    isMoney ? settlementEvidence(views, modelId, reach.payments) : { payments: [], inferences: [] },
+  ]);
   const flagged = flaggedReleases(releases);
   if (flagged.length === 0) return { modelId, alerts: [], reach };
-  const isMoney = typeof reach === 'object';
-  const evidence = isMoney
-    ? await settlementEvidence(views, modelId, reach.payments)
-    : { payments: [], inferences: [] };
   const stale = isMoney ? [] : await staleSpans(views, { model: modelId, flagged });
   const trail = Trail.of({ releases, ...evidence, proofs: [], agents: [] }, EVERYTHING_MS);
   return { modelId, alerts: alertsOf(trail, modelId, stale).filter(({ kind }) => isWithin(kind, reach)), reach };

@@ -24,11 +24,11 @@ export interface AlertRow {
  * is none. Writing the same again writes nothing. Returns what was written.
  */
 export async function reviseAlerts(
-  database: Pick<ClickHouse, 'select' | 'insert'>,
-  { modelId, alerts, reach }: Judged,
-  version: string,
+  database: Pick<ClickHouse, 'insert'>,
+  { modelId, alerts }: Judged,
+  { before: rows, version }: { readonly before: readonly AlertRow[]; readonly version: string },
 ): Promise<AlertRow[]> {
-  const before = new Map((await rowsOf(database, modelId, reach)).map((row) => [row.alertId, row]));
+  const before = new Map(rows.map((row) => [row.alertId, row]));
   const changed: AlertRow[] = [];
   for (const alert of alerts) {
     const row = toRow(modelId, alert);
@@ -122,7 +122,8 @@ export async function readAlerts(
   return rows.map(storedAlert);
 }
 
-function rowsOf(database: Pick<ClickHouse, 'select'>, model: string, reach: Reach): Promise<AlertRow[]> {
+/** What the rows of a reach say. */
+export function rowsOf(database: Pick<ClickHouse, 'select'>, model: string, reach: Reach): Promise<AlertRow[]> {
   const ofModel = 'model_id = {model:String}';
   if (reach === 'serving') return readAlerts(database, `${ofModel} AND kind != 'SETTLED_ON_FLAGGED'`, { model });
   if (reach === 'stale') return readAlerts(database, `${ofModel} AND kind = 'STALE_SERVING'`, { model });

@@ -4,7 +4,7 @@ import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
 import { changedSince, flaggedModels, type Changed, type FlaggedModel } from './changes.js';
 import { judge, type Reach } from './judge.js';
-import { reviseAlerts, type AlertRow } from './rows.js';
+import { reviseAlerts, rowsOf, type AlertRow } from './rows.js';
 
 /** What was judged of a model. */
 interface Known {
@@ -32,11 +32,13 @@ export class Watch {
 
   /** Judges what may have changed since the last pass, at first everything. Gives the rows that say something new. */
   async *pass(signal: AbortSignal): AsyncGenerator<AlertRow[]> {
-    // These come first: what they promise must be in what is read after them.
-    const { completeUntilMs } = await readHorizon(this.database);
-    const version = await appliedRecords(this.database);
-    const models = await flaggedModels(this.database);
-    const changes = await changedSince(this.database, models, this.#completeMs);
+    // The horizon comes before the changes: what it promises must be in what is read after it. A flag that is read too early
+    // is another state of its model in the next pass, which judges all of it.
+    const [{ completeUntilMs }, models] = await Promise.all([readHorizon(this.database), flaggedModels(this.database)]);
+    const [version, changes] = await Promise.all([
+      appliedRecords(this.database),
+      changedSince(this.database, models, this.#completeMs),
+    ]);
     const isWhole = (model: FlaggedModel): boolean => this.#isWhole(model, completeUntilMs);
     // Whoever waits for one new payment does not wait for the flag that came with a hundred thousand of them.
     for (const model of [...models].sort((a, b) => Number(isWhole(a)) - Number(isWhole(b)))) {
@@ -44,8 +46,11 @@ export class Watch {
       const reaches = isWhole(model) ? this.#everything(model) : this.#changed(model, own);
       for await (const reach of reaches) {
         signal.throwIfAborted();
-        const judged = await judge(this.database, model.model, reach);
-        const rows = await reviseAlerts(this.database, judged, version);
+        const [before, judged] = await Promise.all([
+          rowsOf(this.database, model.model, reach),
+          judge(this.database, model.model, reach),
+        ]);
+        const rows = await reviseAlerts(this.database, judged, { before, version });
         if (rows.length > 0) yield rows;
       }
       this.#known.set(model.model, {
