@@ -1,6 +1,8 @@
 import { runProcess } from '../shared/runtime/serve.js';
+import { keepHeapSmall } from '../shared/runtime/small-heap.js';
 import { runAlert, SERVICE } from './service.js';
 
+keepHeapSmall();
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {

@@ -199,7 +199,7 @@ async function taintedOf(
          ${sumColumns('possible_sum', 'p.amount', 'NOT i.certain')}
        FROM (SELECT inference_id, asked_at, amount FROM ${settledParts(moments)} WHERE NOT refunded) AS p
        INNER JOIN ${tainted} AS i ON ${moments.same('p', 'i')} p.inference_id = i.inference_id
-       GROUP BY i.item`,
+       GROUP BY i.item ${UNMERGED}`,
       params,
     ),
   ]);
