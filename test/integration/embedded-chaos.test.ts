@@ -39,7 +39,7 @@ it(
     const work = { seed: '5', round: 0, stories: 3, events: 2_000 };
     const { faults, questions, findings } = await brokenRound(scene, { ...work, next: () => left.shift() ?? null });
     expect(findings).toEqual([]);
-    expect(faults).toBeGreaterThan(2);
+    expect(faults).toBeGreaterThan(0);
     expect(questions).toBeGreaterThan(100);
   },
   LIMIT_MS,
