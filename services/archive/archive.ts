@@ -5,6 +5,7 @@ import type { SpanReading } from '../shared/kafka/span-reader.js';
 import type { LogSpans } from '../shared/runtime/ports.js';
 import { Book } from './book.js';
 import { fileOf, lostIn, schemaHash, type Archived, type LostRange, type Segment } from './manifest.js';
+import { patientStore, type Patiently } from './patient-store.js';
 import { RangeWriter, type ClosedRange } from './range-writer.js';
 import { otherLogThanArchived } from './same-log.js';
 import type { SegmentLimits } from './segment-writer.js';
@@ -16,8 +17,7 @@ export interface ArchiveParts {
   readonly read: (reading: SpanReading) => Promise<void>;
   /** What the registry has under an id; null when it does not know it. */
   readonly schema: (id: number) => Promise<SchemaText | null>;
-  /** Runs what an outage may interrupt, again and again. */
-  readonly patiently: <T>(action: () => Promise<T>) => Promise<T>;
+  readonly patiently: Patiently;
 }
 
 export interface ArchiveOptions {
@@ -44,10 +44,11 @@ const SAVE_MS = 10_000;
  * Throws LOG_REPLACED when a topic is not the one that was archived, ARCHIVE_IN_USE when somebody else adds to it.
  */
 export async function archiveTopics(parts: ArchiveParts, options: ArchiveOptions): Promise<ArchiveRun> {
-  const { store, log, patiently } = parts;
-  const book = await patiently(() => Book.open(store));
+  const { log, patiently } = parts;
+  const store = patientStore(parts.store, patiently);
+  const book = await Book.open(store);
   const before = book.segments.length;
-  const shelf = new Shelf(parts, book);
+  const shelf = new Shelf({ ...parts, store }, book);
   const lost: LostRange[] = [];
   try {
     for (const topic of options.topics) {
@@ -56,11 +57,11 @@ export async function archiveTopics(parts: ArchiveParts, options: ArchiveOptions
       if (other !== null) throw new BacktrailError('LOG_REPLACED', other);
       const ends = await patiently(() => log.offsets(topic));
       lost.push(...lostAtEnd(topic, archived, ends));
-      await archiveTopic(topic, { ...parts, ...options, archived, ends, shelf });
+      await archiveTopic(topic, { ...parts, ...options, store, archived, ends, shelf });
     }
   } finally {
     // Also of a run that is cut off: what is whole stays.
-    await patiently(() => book.save());
+    await book.save();
   }
   const added = book.segments.slice(before);
   return { root: book.root, added, lost: [...lostIn(added), ...lost] };
@@ -125,7 +126,6 @@ class Shelf {
   ) {}
 
   async put({ start, to, lostFrom, path, written }: ClosedRange): Promise<void> {
-    const { store, patiently } = this.parts;
     const { schemaIds, ...facts } = written;
     const range = {
       topic: start.topic,
@@ -135,10 +135,10 @@ class Shelf {
     };
     const schemas = await this.#schemas(schemaIds);
     const file = fileOf(range);
-    await patiently(() => store.put(file, path, facts));
+    await this.parts.store.put(file, path, facts);
     this.book.add({ ...range, lost_from: lostFrom?.toString() ?? null, file, ...facts, schemas });
     if (elapsedMs() - this.#savedAtMs < SAVE_MS) return;
-    await patiently(() => this.book.save());
+    await this.book.save();
     this.#savedAtMs = elapsedMs();
   }
 

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { dirname, join, relative, sep } from 'node:path';
 
 import { BacktrailError } from '../shared/errors.js';
-import type { ArchiveStore, FileFacts, LocalFile, Stored } from './store.js';
+import type { ArchiveStore, LocalFile, Stored } from './store.js';
 
 /** In the archive itself, because a file can only be renamed within its file system. */
 const PARTS = '.part';
@@ -37,7 +37,10 @@ export function folderStore(folder: string, place = folder): ArchiveStore {
     readText,
     async writeText(name, text, before) {
       const stored = await readText(name);
-      if (stored?.tag !== before?.tag) throw new BacktrailError('ARCHIVE_IN_USE', `somebody else writes to ${place}`);
+      // It may be this very text that was written before, and nobody heard of it.
+      if (stored?.tag !== before?.tag && stored?.text !== text) {
+        throw new BacktrailError('ARCHIVE_IN_USE', `somebody else writes to ${place}`);
+      }
       return attempt(place, async () => {
         await makeParts();
         const path = join(parts, name.replaceAll('/', '_'));
@@ -57,7 +60,14 @@ export function folderStore(folder: string, place = folder): ArchiveStore {
         await makeParts();
         return join(parts, name.replaceAll('/', '_'));
       }),
-    put: (name: string, path: string, _facts: FileFacts) => attempt(place, () => moved(path, pathOf(name))),
+    put: (name, path) =>
+      attempt(place, async () => {
+        // A second time it is there already.
+        await moved(path, pathOf(name)).catch(async (error: unknown) => {
+          if (!isMissing(error)) throw error;
+          await stat(pathOf(name));
+        });
+      }),
     open: (name) =>
       attempt(place, async (): Promise<LocalFile | null> => {
         const path = pathOf(name);

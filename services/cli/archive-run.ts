@@ -14,9 +14,10 @@ import type { Config } from '../shared/config.js';
 import { createAdmin } from '../shared/kafka/admin.js';
 import { registryRest } from '../shared/kafka/registry-rest.js';
 import { readSpans } from '../shared/kafka/span-reader.js';
-import { patiently, type Patience } from '../shared/runtime/patience.js';
+import { patiently } from '../shared/runtime/patience.js';
 import type { ArchiveCommandOptions } from './archive.js';
-import { rangeLines, lostLines } from './archive-lines.js';
+import { lostLines, rangeLines } from './archive-lines.js';
+import { patienceOf } from './archive-patience.js';
 import { wholeNumberArgument } from './arguments.js';
 import { printJson, say, type CliContext } from './context.js';
 import { EXIT, usageError } from './exit.js';
@@ -48,12 +49,7 @@ interface Order {
 
 async function archive(place: Place, { config, topics, limits, context }: Order): Promise<ArchiveRun> {
   const { signal } = context;
-  const patience: Patience = {
-    signal,
-    say: (sentence) => {
-      say(context, sentence);
-    },
-  };
+  const patience = patienceOf(context);
   const line = progressLine(context.stderr, context.env);
   const startMs = elapsedMs();
   let read = 0;

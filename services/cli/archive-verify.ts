@@ -1,8 +1,11 @@
 import { openStore } from '../archive/open-store.js';
+import { patientStore } from '../archive/patient-store.js';
 import { placeOf } from '../archive/place.js';
 import { verifyArchive, type Verified } from '../archive/verify.js';
 import { loadArchiveConfig } from '../shared/config.js';
 import { BacktrailError } from '../shared/errors.js';
+import { patiently } from '../shared/runtime/patience.js';
+import { patienceOf } from './archive-patience.js';
 import { lostLines, problemLine, rangeLines } from './archive-lines.js';
 import type { VerifyCommandOptions } from './archive.js';
 import { printJson, say, type CliContext } from './context.js';
@@ -16,7 +19,8 @@ export async function runVerify(text: string, options: VerifyCommandOptions, con
   }
   const place = placeOf(text);
   const line = progressLine(context.stderr, context.env);
-  const store = await openStore(place, loadArchiveConfig(context.env));
+  const opened = await openStore(place, loadArchiveConfig(context.env));
+  const store = patientStore(opened, (action) => patiently(action, patienceOf(context)));
   let files = 0;
   let verified: Verified;
   try {

@@ -32,7 +32,9 @@ import { configWithStack } from './stack-config.js';
 export async function runReplay(options: ReplayOptions, context: CliContext): Promise<void> {
   const share = shareOf(options);
   const config = await configWithStack(context);
-  await withSource(options.archive, config, (source) => replay(options, { config, source, share }, context));
+  await withSource(options.archive, { config, context }, (source) =>
+    replay(options, { config, source, share }, context),
+  );
 }
 
 interface Order {

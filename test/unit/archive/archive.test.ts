@@ -4,7 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { folderStore } from '../../../services/archive/folder-store.js';
 import { MANIFEST, type Segment } from '../../../services/archive/manifest.js';
+import type { Patiently } from '../../../services/archive/patient-store.js';
 import type { ArchiveStore } from '../../../services/archive/store.js';
+import { BacktrailError } from '../../../services/shared/errors.js';
+import { retrying } from '../../../services/shared/runtime/retry.js';
 import { TestArchive } from './archive.fixture.js';
 import { record, valueOf } from './memory-topic.fixture.js';
 
@@ -169,6 +172,33 @@ describe('an archive', () => {
     expect(readdirSync(join(archive.folder, 't', '0'))).toHaveLength(2);
   });
 
+  it('is made all the same when everything fails once before it was done, and once after', async () => {
+    archive.topics.append('t', 0, [0, 1, 2, 3, 4, 5, 6]);
+    const calls = new Map<unknown, number>();
+    /** The first time it is not done, the second time nobody hears of it. */
+    const failing = async <T>(what: string, action: () => Promise<T>): Promise<T> => {
+      const call = (calls.get(what) ?? 0) + 1;
+      calls.set(what, call);
+      const away = new BacktrailError('ARCHIVE_UNREACHABLE', what);
+      if (call === 1) throw away;
+      const done = await action();
+      if (call === 2) throw away;
+      return done;
+    };
+    const inner = archive.parts.store;
+    const store: ArchiveStore = {
+      ...inner,
+      readText: (name) => failing('read', () => inner.readText(name)),
+      writeText: (name, text, before) => failing('write', () => inner.writeText(name, text, before)),
+      put: (name, path, facts) => failing(`put ${name}`, () => inner.put(name, path, facts)),
+    };
+    const patiently: Patiently = (action) =>
+      retrying(action, { initialMs: 1, maxMs: 1, signal: new AbortController().signal });
+    await archive.run({}, { store, patiently });
+    expect([...calls.values()]).toEqual([3, 3, 3, 3]);
+    expect((await archive.records('t', 0)).map(({ offset }) => offset)).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n]);
+  });
+
   it('leaves a list alone that somebody else has written meanwhile', async () => {
     archive.topics.append('t', 0, [0]);
     const mine = folderStore(archive.folder);
@@ -176,6 +206,7 @@ describe('an archive', () => {
       ...mine,
       put: async (...file) => {
         await mine.put(...file);
+        archive.topics.append('t', 0, [1]);
         await archive.run();
       },
     };
