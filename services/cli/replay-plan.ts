@@ -51,7 +51,7 @@ export async function planReplay(options: ReplayOptions, context: PlanContext): 
   const { ranges, whole } =
     options.full === true
       ? { ranges: all, whole: ['all topics: --full'] }
-      : await narrowed(all, live, { scope, topicPrefix, through, signal: context.signal });
+      : await narrowed(all, live, { scope, topicPrefix, through, registry, signal: context.signal });
   const settings = trailSettings(config);
   return { manifest: { format: 1, code: packageVersion(), scope, known_at_ms: knownAtMs, settings, ranges }, whole };
 }

@@ -4,10 +4,12 @@ import { topicName } from '../../schemas/topics.js';
 import { elapsedMs, sleep } from '../shared/clock.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { missingRanges, type OffsetRange } from '../shared/clickhouse/completeness.js';
+import { within } from '../shared/clickhouse/conditions.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from '../shared/clickhouse/fact-rows.js';
 import { READERS, readLeftAt } from '../shared/clickhouse/progress-rows.js';
 import type { Stream } from '../shared/core/record.js';
 import { ReleaseLog } from '../shared/core/release-log.js';
+import type { SchemaSource } from '../shared/kafka/registry.js';
 import { Closure, NARROW, type Needed, type NarrowStream } from './closure.js';
 import { evidenceOf, type Evidence } from './evidence.js';
 import { STREAMS, type Range, type Scope } from './manifest.js';
@@ -18,6 +20,8 @@ export interface Planning {
   readonly topicPrefix: string;
   /** Stretches that are not needed are read all the same, up to so many offsets: batches come whole from the log. */
   readonly through: bigint;
+  /** Says whether what was given up for an unknown schema would be a record by now. */
+  readonly registry: SchemaSource;
   readonly signal: AbortSignal;
 }
 
@@ -34,6 +38,8 @@ const STANDSTILL_MS = 5_000;
 const LOOK_MS = 200;
 /** Stretches that the tables lack, looked at in a partition: those below its beginning do not matter. */
 const LACKING_MAX = 100;
+/** Unknown schemas that the registry is asked for; with more of them anything may be. */
+const SCHEMAS_MAX = 100;
 
 /**
  * Narrows what is read of the log to what a scope needs, by what the live tables know of it. They are believed only where they
@@ -48,12 +54,12 @@ const LACKING_MAX = 100;
  * @param ranges all that there is
  */
 export async function narrowed(ranges: readonly Range[], live: Database, planning: Planning): Promise<Plan> {
-  const { scope, topicPrefix, through } = planning;
+  const { scope, topicPrefix, through, registry } = planning;
   const of = (stream: Stream): Range[] => ranges.filter(({ topic }) => topic === topicName(stream, topicPrefix));
   await untilApplied(of, live, planning);
   // Looked at first: what is accounted for now is there when its links are looked for.
   const lacking = new Set<Stream>();
-  for (const stream of STREAMS) if (await lacks(live, stream, of(stream))) lacking.add(stream);
+  for (const stream of STREAMS) if (await lacks(live, stream, { ranges: of(stream), registry })) lacking.add(stream);
   const narrow = NARROW.filter((stream) => isKnown(stream, lacking));
   const whole = STREAMS.filter((stream) => !(narrow as readonly Stream[]).includes(stream)).map((stream) =>
     whyWhole(stream, lacking),
@@ -125,22 +131,42 @@ function whyWhole(stream: Stream, lacking: ReadonlySet<Stream>): string {
   return `${stream}: the live tables lack offsets of ${lacks.join(' and ')}, which may lead to any of them`;
 }
 
-async function lacks(live: Database, stream: Stream, ranges: readonly Range[]): Promise<boolean> {
-  for (const { topic, partition, from, to } of ranges) {
+interface Held {
+  /** Of the topic of a stream. */
+  readonly ranges: readonly Range[];
+  readonly registry: SchemaSource;
+}
+
+async function lacks(live: Database, stream: Stream, held: Held): Promise<boolean> {
+  for (const { topic, partition, from, to } of held.ranges) {
     const what = { stream, topic, partition, below: BigInt(to) };
     const missing = from === to ? [] : await missingRanges(live, what, LACKING_MAX);
     if (missing.length === LACKING_MAX || missing.some((range) => range.to > BigInt(from))) return true;
   }
-  return stream === 'releases' && (await mayBeAccepted(live, ranges));
+  return mayBeAccepted(live, stream, held);
 }
 
-/** A release record that was given up because the registry did not know its schema may be one by now. */
-async function mayBeAccepted(live: Database, [range]: readonly Range[]): Promise<boolean> {
-  const [row] = await live.select<{ n: string }>(
-    "SELECT count() AS n FROM dead_letter_rows WHERE topic = {topic:String} AND code = 'SCHEMA_UNKNOWN'",
-    { topic: range?.topic ?? '' },
+/**
+ * Whether a record that was given up because the registry did not know its schema is one by now: it would be read, and nobody
+ * knows what it leads to. Of one that was sent again the copy says it; but not since when a release record was known.
+ */
+async function mayBeAccepted(live: Database, stream: Stream, { ranges, registry }: Held): Promise<boolean> {
+  const spans = ranges.map(({ partition, from, to }) => ({ partition, from: BigInt(from), to: BigInt(to) }));
+  if (spans.length === 0) return false;
+  const sentAgain = `SELECT partition, offset FROM redrives WHERE topic = {topic:String} AND state = 'SENT'
+    AND (assumeNotNull(to_partition), assumeNotNull(to_offset)) IN (SELECT partition, offset FROM ${FACT_TABLES[stream]})`;
+  const rows = await live.select<{ id: string }>(
+    `SELECT DISTINCT hex(substring(base64Decode(ifNull(value_base64, '')), 2, 4)) AS id FROM dead_letter_rows
+     WHERE topic = {topic:String} AND code = 'SCHEMA_UNKNOWN' AND (${within(spans)})
+       ${stream === 'releases' ? '' : `AND (partition, offset) NOT IN (${sentAgain})`} LIMIT {limit:UInt32}`,
+    { topic: ranges[0]?.topic ?? '', limit: SCHEMAS_MAX },
   );
-  return row?.n !== '0';
+  if (rows.length === SCHEMAS_MAX) return true;
+  for (const { id } of rows) {
+    const { kind } = await registry.writerSchema(parseInt(id, 16));
+    if (kind === 'avro' || kind === 'unreachable') return true;
+  }
+  return false;
 }
 
 async function evidenceIn(live: Database, { model, release }: Scope): Promise<Evidence | null> {

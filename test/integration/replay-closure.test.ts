@@ -6,12 +6,13 @@ import { Watch } from '../../services/alert/watch.js';
 import { seededRandom } from '../../services/demo/random.js';
 import { digestsOf, type Digest } from '../../services/replay/digests.js';
 import { spanOf, STREAMS, type Range, type Scope } from '../../services/replay/manifest.js';
-import { narrowed } from '../../services/replay/plan.js';
+import { narrowed, type Planning } from '../../services/replay/plan.js';
 import { recordsOf } from '../../services/scenario/core-engine.js';
 import { connectClickHouse, type ClickHouse } from '../../services/shared/clickhouse/client.js';
 import { dropDatabase, emptyDatabase, migrate, tableStatements } from '../../services/shared/clickhouse/migrate.js';
 import { loadConfig, trailSettings, type Config } from '../../services/shared/config.js';
-import type { Fact } from '../../services/shared/core/record.js';
+import { FACT_TABLES } from '../../services/shared/clickhouse/fact-rows.js';
+import type { Fact, Stream } from '../../services/shared/core/record.js';
 import type { Records } from '../../services/shared/core/trail.js';
 import { correlate } from '../../services/window/correlate.js';
 import { only, type AnyFact } from './part-of-story.fixture.js';
@@ -98,6 +99,21 @@ function within(records: Records, ranges: readonly Range[]): Records {
   return only(records, kept);
 }
 
+/** @param kind what the registry says of every schema */
+function planningFor(scope: Scope, kind: 'unknown' | 'unreachable' = 'unknown'): Planning {
+  const registry = { writerSchema: () => Promise.resolve({ kind, reason: '' }) };
+  return { scope, topicPrefix: '', through: 0n, registry, signal: new AbortController().signal };
+}
+
+/** One that has records of a stream, and a release to be about. */
+function sagaWith(stream: Stream): Saga {
+  for (let i = 0; ; i += 1) {
+    const saga = randomSaga(`${SEED} ${String(i)}`, STORIES);
+    const isAbout = saga.scopes.some(({ release }) => release !== undefined);
+    if (isAbout && recordsOf(saga.scenario)[stream].length > 0) return saga;
+  }
+}
+
 function digests(scope: Scope, { database }: Tables): Promise<Digest[]> {
   return digestsOf(scope, { side: { database, knownAtMs: null }, sources: [database.database] });
 }
@@ -113,7 +129,7 @@ describe(`what a scope needs of the log (seed ${SEED})`, () => {
     let [read, all] = [0, 0];
     for (let i = 0; i < SCOPES; i += 1) {
       const scope = random.pick(saga.scopes);
-      const planning = { scope, topicPrefix: '', through: 0n, signal: new AbortController().signal };
+      const planning = planningFor(scope);
       const plan = await narrowed(ranges, whole.database, planning);
       expect(plan.whole.map((sentence) => sentence.replace(/:.*/, ''))).toEqual(['releases', 'agents']);
       const needed = within(records, plan.ranges);
@@ -126,4 +142,51 @@ describe(`what a scope needs of the log (seed ${SEED})`, () => {
     }
     expect(read).toBeLessThan(all);
   });
+
+  it.each([
+    ['proofs', ['releases', 'proofs', 'agents']],
+    ['payments', ['releases', 'inferences', 'agents', 'payments']],
+    ['inferences', ['releases', 'inferences', 'proofs', 'agents', 'payments']],
+    // Then every inference of the model may be of the release.
+    ['releases', ['releases', 'agents']],
+  ] as const)('is whole topics when the tables lack records of %s', { timeout: 120_000 }, async (stream, topics) => {
+    const [whole, part] = tables as [Tables, Tables];
+    const saga = sagaWith(stream);
+    const records = recordsOf(saga.scenario);
+    await apply(whole, saga, records);
+    const ranges = await refuse(whole, saga, records);
+    const scope = saga.scopes.find(({ release }) => release !== undefined) as Scope;
+    const expected = await digests(scope, whole);
+    await whole.database.command(`TRUNCATE TABLE ${FACT_TABLES[stream]}`);
+    const planning = planningFor(scope);
+    const plan = await narrowed(ranges, whole.database, planning);
+    expect(plan.whole.map((sentence) => sentence.replace(/:.*/, ''))).toEqual(topics);
+    await apply(part, saga, within(records, plan.ranges));
+    expect(await digests(scope, part), JSON.stringify(scope)).toEqual(expected);
+  });
+
+  it('is all, where a record that was given up for its schema may be one by now', { timeout: 120_000 }, async () => {
+    const [{ database }] = tables as [Tables, Tables];
+    const saga = sagaWith('inferences');
+    await apply(tables[0] as Tables, saga, recordsOf(saga.scenario));
+    const ranges = await refuse(tables[0] as Tables, saga, recordsOf(saga.scenario));
+    const topic = topicName('inferences', '');
+    const end = ranges.find((range) => range.topic === topic)?.to ?? '0';
+    const more = ranges.map((range) => (range.topic === topic ? { ...range, to: String(Number(end) + 1) } : range));
+    const letter = { topic, partition: 0, offset: end, appended_at: 1, service: 'inference', reason: '' };
+    await database.insert('dead_letter_rows', [{ ...letter, code: 'SCHEMA_UNKNOWN', value_base64: 'AAAAAAc=' }]);
+    const scope = { model: 'm' };
+    expect((await narrowed(more, database, planningFor(scope, 'unknown'))).whole).toHaveLength(2);
+    expect((await narrowed(more, database, planningFor(scope, 'unreachable'))).whole).toHaveLength(STREAMS.length);
+
+    // What was sent again, and is there, is known by its copy.
+    const sent = { redrive_id: 'r', topic, partition: 0, offset: end, step: 'SENT', at: 1, by: 'b', to_partition: 0 };
+    await database.insert('redrive_rows', [{ ...sent, to_offset: await someOffset(database) }]);
+    expect((await narrowed(more, database, planningFor(scope, 'unreachable'))).whole).toHaveLength(2);
+  });
 });
+
+async function someOffset(database: ClickHouse): Promise<string> {
+  const [row] = await database.select<{ offset: string }>('SELECT max(offset) AS offset FROM inference_rows');
+  return row?.offset ?? '';
+}
