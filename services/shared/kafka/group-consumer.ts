@@ -106,7 +106,11 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
     consumer.on(CRASH, ({ payload }) => {
       if (!payload.restart) starting?.abort();
       else if (starting?.signal.aborted === true) starting = new AbortController();
-      if (!payload.restart && !stopping) handlers.crashed(translateKafka(payload.error));
+      if (payload.restart || stopping) return;
+      const error = translateKafka(payload.error);
+      // For kafkajs a coordinator that is not found is the end; for us it is one more outage.
+      if (error.outcome === 'retry') void runAgain(handlers);
+      else handlers.crashed(error);
     });
     // kafkajs passes over batches of transaction markers without telling; progress has to know.
     consumer.on(END_BATCH_PROCESS, ({ payload }) => {
@@ -116,6 +120,40 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       const empty: Batch = { topic, partition, records: [], nextOffset, endOffset: nextOffset };
       taken.then(() => handlers.batch(empty, new AbortController().signal)).catch(() => undefined);
     });
+  }
+
+  async function run(handlers: ConsumerHandlers): Promise<void> {
+    starting = new AbortController();
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) =>
+        eachBatch(payload, handlers).catch((error: unknown) => {
+          const told = asKafkas(error);
+          // kafkajs would deliver the batch again for ever, and nobody would hear of it.
+          if (told instanceof BacktrailError && told.code === 'UNKNOWN') handlers.crashed(told);
+          return Promise.reject(told);
+        }),
+    });
+  }
+
+  async function runAgain(handlers: ConsumerHandlers): Promise<void> {
+    for (;;) {
+      await sleep(RETRY.maxRetryTime);
+      if (stopping) return;
+      try {
+        await consumer.connect();
+        // A run that fails tells so as a crash.
+        await run(handlers);
+        return;
+      } catch (error) {
+        const known = translateKafka(error);
+        if (known.outcome !== 'retry') {
+          handlers.crashed(known);
+          return;
+        }
+      }
+    }
   }
 
   /** What is being applied is waited for, however long; a group that does not answer is not. */
@@ -141,18 +179,7 @@ export function groupConsumer(settings: KafkaSettings, options: GroupConsumerOpt
       await translated(async () => {
         await Promise.all([admin.connect(), consumer.connect()]);
         await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-        starting = new AbortController();
-        await consumer.run({
-          autoCommit: false,
-          eachBatchAutoResolve: false,
-          eachBatch: (payload) =>
-            eachBatch(payload, handlers).catch((error: unknown) => {
-              const told = asKafkas(error);
-              // kafkajs would deliver the batch again for ever, and nobody would hear of it.
-              if (told instanceof BacktrailError && told.code === 'UNKNOWN') handlers.crashed(told);
-              return Promise.reject(told);
-            }),
-        });
+        await run(handlers);
       });
       // A run that fails to join resolves all the same, and kafkajs starts it anew.
       await firstJoin;
