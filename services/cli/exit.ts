@@ -31,7 +31,8 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** What to tell the user. What a server or a socket says is not enough without who it was: the sentence of its code. */
 export function sentenceOf(error: unknown): string {
   const message = withoutUsers(error instanceof Error ? error.message : String(error));
-  if (!(error instanceof BacktrailError) || !/^(KAFKA|REGISTRY|CLICKHOUSE|QUESTION|ARCHIVE)_/.test(error.code)) return message;
+  if (!(error instanceof BacktrailError) || !/^(KAFKA|REGISTRY|CLICKHOUSE|QUESTION|ARCHIVE)_/.test(error.code))
+    return message;
   const { sentence } = ERRORS[error.code];
   return message === sentence ? message : `${sentence} (${message})`;
 }
