@@ -22,7 +22,7 @@ const TOLD = [
   'alert-stale-serving',
   'alert-flagged-reactivated',
 ];
-const RANDOM_STORIES = 12;
+const RANDOM_STORIES = 8;
 const STAGES = 4;
 const EVERYTHING_MS = Date.UTC(2299, 0);
 const NEVER = new AbortController().signal;

@@ -24,8 +24,8 @@ import { applyRecords } from './story-tables.fixture.js';
 
 /** REPLAY_SEED repeats a run, REPLAY_SCOPES looks at more. */
 const SEED = process.env['REPLAY_SEED'] ?? String(randomInt(1_000_000));
-const SCOPES = Number(process.env['REPLAY_SCOPES'] ?? 6);
-const STORIES = 4;
+const SCOPES = Number(process.env['REPLAY_SCOPES'] ?? 3);
+const STORIES = 3;
 const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
 
 /** A database, its own connection, and how it is made empty. */

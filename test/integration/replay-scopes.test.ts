@@ -20,11 +20,11 @@ import { TestNetwork, waitUntil } from './services.fixture.js';
 /** Random stories in one log: a replay of all of it, and replays that read only what their scope needs, say the same. */
 
 const SEED = process.env['REPLAY_SEED'] ?? String(randomInt(1_000_000));
-const STORIES = 5;
-const SCOPES = 3;
+const STORIES = 4;
+const SCOPES = 2;
 const LOST = 3n;
 /** Of the questions so many are asked of each run: which, is random. */
-const ASKED = 60;
+const ASKED = 40;
 
 const random = seededRandom(SEED);
 let network: TestNetwork;
