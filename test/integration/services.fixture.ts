@@ -138,11 +138,14 @@ export class TestNetwork {
 
   /** Waits until everything that is in the topics is applied, swept and, of payments, touched. */
   async applied(counts: Readonly<Partial<Record<Stream, number>>>): Promise<void> {
-    await waitUntil(`${JSON.stringify(counts)} are applied`, async () => {
+    let state = '';
+    const told = (): string => `${JSON.stringify(counts)} are applied, and there is ${state}`;
+    await waitUntil(told, async () => {
       const rows = await this.select<{ topic: string; next: string; swept: string }>(
         `SELECT topic, sum(next_offset) AS next, minIf(release_offset, service = 'inference') AS swept
          FROM progress GROUP BY topic`,
       );
+      state = JSON.stringify(rows);
       const next = new Map(rows.map((row) => [row.topic, Number(row.next)]));
       const swept = Number(rows.find((row) => row.topic === this.topic('inferences'))?.swept ?? 0);
       return (
@@ -164,10 +167,12 @@ export class TestNetwork {
 }
 
 /** Asks again and again until the answer is yes; a test that waits longer than the limit fails with the reason. */
-export async function waitUntil(what: string, condition: () => Promise<boolean>): Promise<void> {
+export async function waitUntil(what: string | (() => string), condition: () => Promise<boolean>): Promise<void> {
   const start = elapsedMs();
   while (!(await condition())) {
-    if (elapsedMs() - start > LIMIT_MS) throw new Error(`waited ${LIMIT_MS} ms until ${what}`);
+    if (elapsedMs() - start > LIMIT_MS) {
+      throw new Error(`waited ${LIMIT_MS} ms until ${typeof what === 'string' ? what : what()}`);
+    }
     await sleep(POLL_MS);
   }
 }

@@ -32,6 +32,7 @@ interface ProgressParts {
 /** Says how far each partition is settled, and up to when it is complete: the horizon is the least of the latter. */
 export class Progress {
   #announced = 0;
+  #flushed: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly service: string,
@@ -68,8 +69,17 @@ export class Progress {
     await this.flush();
   }
 
-  /** Writes the rows of partitions about which there is something new to say. */
-  async flush(): Promise<void> {
+  /**
+   * Writes the rows of partitions about which there is something new to say. One write after the other: the database says when
+   * each came, and one that overtook the next would hide it.
+   */
+  flush(): Promise<void> {
+    const flushed = this.#flushed.then(() => this.#write());
+    this.#flushed = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  async #write(): Promise<void> {
     const changed = this.parts.partitions.all.filter((state) => state.changed);
     if (changed.length === 0) return;
     for (const state of changed) state.changed = false;
