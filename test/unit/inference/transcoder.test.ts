@@ -78,7 +78,8 @@ describe('the transcoder', () => {
         const entry = logRecord(value, { ...more, key: key === null ? null : Buffer.from(key) });
         const row = ordinaryRow(entry, log);
         if (transcoder.add(entry, 2)) expected.push(row);
-        else if (row !== null && isPlain(record, row))
+        // Damaged bytes may be another record than was sent.
+        else if (row !== null && value.equals(sent) && isPlain(record, row))
           expect.fail(`a plain record was not taken: ${JSON.stringify(row)}`);
       }
       const block = transcoder.take();
