@@ -2,10 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { EXIT } from '../../services/cli/exit.js';
 import { runProgram } from '../../services/cli/program.js';
-import { createAdmin, withAdmin } from '../../services/shared/kafka/admin.js';
-import { createTopics } from '../../services/shared/kafka/deploy-topics.js';
-import { planTopics } from '../../services/shared/kafka/topic-plan.js';
 import { inferenceRecord } from '../unit/runtime/records.fixture.js';
+import { deleteBelow, makeAnew } from './lost-records.fixture.js';
 import { TestNetwork, waitUntil } from './services.fixture.js';
 
 interface Report {
@@ -49,28 +47,6 @@ function sent(record: ReturnType<typeof inferenceRecord>) {
   return { key: record.inference_id, value: network.encode('inferences', record) };
 }
 
-async function deleteBelow(offset: number): Promise<void> {
-  const topic = network.topic('inferences');
-  await withAdmin(network.config.kafka, async (admin) => {
-    await admin.fetchTopicOffsets(topic); // It only deletes where it knows the leader.
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
-  });
-}
-
-async function makeAnew(): Promise<void> {
-  const topic = network.topic('inferences');
-  const { kafka } = network.config;
-  await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
-  const admin = await createAdmin(kafka);
-  try {
-    await waitUntil('the topic is gone', async () => !(await admin.topics()).includes(topic));
-  } finally {
-    await admin.close();
-  }
-  const planned = planTopics({ prefix: kafka.topicPrefix }).filter((one) => one.topic === topic);
-  await createTopics(kafka, planned);
-}
-
 async function nextOffset(): Promise<number> {
   const [row] = await network.select<{ next: string }>(
     "SELECT sum(next_offset) AS next FROM progress WHERE service = 'inference'",
@@ -88,7 +64,7 @@ describe('records that retention took before they were read', () => {
     );
     await service?.stop();
     await network.sendRaw('inferences', some(3, 8));
-    await deleteBelow(6);
+    await deleteBelow(network, 'inferences', 6);
     await network.start('inferences');
     await network.applied({ inferences: 8 });
     const bounds = `SELECT from_offset, to_offset, records, toUnixTimestamp64Milli(appended_after) AS after,
@@ -105,7 +81,7 @@ describe('records that retention took before they were read', () => {
 
   it('are noticed also where no record follows that would show it', async () => {
     await network.sendRaw('inferences', some(0, 4));
-    await deleteBelow(4);
+    await deleteBelow(network, 'inferences', 4);
     await network.start('inferences');
     await waitUntil('the gap is declared', async () => (await nextOffset()) === 4);
     expect(await network.select('SELECT from_offset, to_offset, reason FROM gaps')).toEqual([
@@ -125,7 +101,7 @@ describe('a topic that was made anew', () => {
     await network.sendRaw('inferences', some(0, 5));
     await network.applied({ inferences: 5 });
     await service?.stop();
-    await makeAnew();
+    await makeAnew(network, 'inferences');
     await network.sendRaw('inferences', some(100, 100 + records));
 
     await expect(network.start('inferences')).rejects.toMatchObject({ code: 'LOG_REPLACED' });
@@ -140,7 +116,7 @@ describe('a topic that was made anew', () => {
     const ended = service?.ended.catch((error: unknown) => error);
     await network.sendRaw('inferences', some(0, 5));
     await network.applied({ inferences: 5 });
-    await makeAnew();
+    await makeAnew(network, 'inferences');
     await network.sendRaw('inferences', some(100, 109));
     expect(await ended).toMatchObject({ code: expect.stringMatching(/LOG_REPLACED|KAFKA_TOPIC_MISSING/) as string });
     await expect(network.start('inferences')).rejects.toMatchObject({ code: 'LOG_REPLACED' });

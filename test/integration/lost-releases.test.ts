@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { createAdmin, withAdmin } from '../../services/shared/kafka/admin.js';
-import { createTopics } from '../../services/shared/kafka/deploy-topics.js';
-import { planTopics } from '../../services/shared/kafka/topic-plan.js';
 import { inferenceRecord, minute, traffic } from '../unit/runtime/records.fixture.js';
+import { deleteBelow, makeAnew } from './lost-records.fixture.js';
 import { TestNetwork, waitUntil, type RunningService } from './services.fixture.js';
 
 let network: TestNetwork;
@@ -18,30 +16,6 @@ afterEach(async () => {
 const FIRST = traffic('r0', minute(0), { v1: 10_000 });
 const SECOND = traffic('r1', minute(10), { v2: 10_000 });
 const THIRD = traffic('r2', minute(20), { v3: 10_000 });
-
-async function deleteBelow(offset: number): Promise<void> {
-  const topic = network.topic('releases');
-  await withAdmin(network.config.kafka, async (admin) => {
-    await admin.fetchTopicOffsets(topic); // It only deletes where it knows the leader.
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
-  });
-}
-
-async function makeAnew(): Promise<void> {
-  const topic = network.topic('releases');
-  const { kafka } = network.config;
-  await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
-  const admin = await createAdmin(kafka);
-  try {
-    await waitUntil('the topic is gone', async () => !(await admin.topics()).includes(topic));
-  } finally {
-    await admin.close();
-  }
-  await createTopics(
-    kafka,
-    planTopics({ prefix: kafka.topicPrefix }).filter((one) => one.topic === topic),
-  );
-}
 
 async function read(releases: number): Promise<void> {
   await waitUntil(`${releases} release records are applied`, async () => {
@@ -71,14 +45,14 @@ describe('release records that the log has lost', () => {
     await network.start('releases');
     await network.send('releases', [THIRD]);
     await read(3);
-    await deleteBelow(2);
+    await deleteBelow(network, 'releases', 2);
     await network.start('inferences');
     expect(await served([5, 15, 25])).toEqual({ i5: 'v1', i15: 'v2', i25: 'v3' });
   });
 
   it('before anybody had read them are a gap with its bounds, which is waited for', async () => {
     await network.send('releases', [FIRST, SECOND, THIRD]);
-    await deleteBelow(2);
+    await deleteBelow(network, 'releases', 2);
     const starting = network.start('inferences');
     const isWaiting = await Promise.race([starting.then(() => false), network.start('releases').then(() => true)]);
     expect(isWaiting).toBe(true);
@@ -100,7 +74,7 @@ describe('a releases topic that was made anew', () => {
     await read(2);
     expect(await served([5])).toEqual({ i5: 'v1' });
     await Promise.all([release.stop(), inference.stop()]);
-    await makeAnew();
+    await makeAnew(network, 'releases');
     await network.send('releases', records);
     await expect(network.start('inferences')).rejects.toMatchObject({ code: 'LOG_REPLACED' });
   });
@@ -110,7 +84,7 @@ describe('a releases topic that was made anew', () => {
     const [release, inference] = (await network.start('releases', 'inferences')) as [RunningService, RunningService];
     await read(2);
     const ended = Promise.all([release, inference].map(async (one) => one.ended.catch((error: unknown) => error)));
-    await makeAnew();
+    await makeAnew(network, 'releases');
     await network.send('releases', [THIRD, SECOND, FIRST, THIRD]);
     const reason = { code: expect.stringMatching(/LOG_REPLACED|KAFKA_TOPIC_MISSING/) as string };
     expect(await ended).toMatchObject([reason, reason]);
