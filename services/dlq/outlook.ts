@@ -16,7 +16,7 @@ export function judge(stream: Stream, source: SchemaSource): (value: Buffer | nu
   return async (value, nowMs) => {
     await decoder.prepare([value]);
     const decoded = decoder.decode(value);
-    if ('wait' in decoded) return { kind: 'waits', reason: decoded.wait };
+    if ('wait' in decoded) return { kind: 'waits', reason: decoded.wait.reason };
     if ('refused' in decoded) return { kind: 'dead', ...decoded.refused };
     const refused = refusal(stream, decoded.ok, nowMs);
     return refused === null ? { kind: 'applied' } : { kind: 'dead', ...refused };

@@ -12,13 +12,13 @@ import { HEADER_BYTES, schemaIdOf, type WireFault } from './wire.js';
 export type RefusalCode = WireFault | 'UNDECODABLE' | 'SCHEMA_INCOMPATIBLE';
 
 /**
- * The three outcomes of decoding a value. `wait` is never a dead letter: the schema id is not known yet or the registry
- * is away; call `prepare` again.
+ * The three outcomes of decoding a value. `wait` is never a dead letter: the registry answered that it does not know the
+ * schema id yet, or is away; call `prepare` again.
  */
 export type Decoded<T> =
   | { readonly ok: T }
   | { readonly refused: { readonly code: RefusalCode; readonly reason: string } }
-  | { readonly wait: string };
+  | { readonly wait: { readonly reason: string; readonly answered: boolean } };
 
 /** Decodes the values of one topic. */
 export interface ValueDecoder<T> {
@@ -42,14 +42,14 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
   const schema = schemaOf(stream);
   const ours = avroType(schema);
   const known = new Map<number, Entry>();
-  const waiting = new Map<number, string>();
+  const waiting = new Map<number, { readonly reason: string; readonly answered: boolean }>();
   let oursLast: number | WireFault | null = null;
 
   async function load(id: number): Promise<'loaded' | 'unreachable'> {
     const answer = await source.writerSchema(id);
     if (answer.kind === 'avro') known.set(id, entryFor(schema, ours, answer.type));
     else if (answer.kind === 'unusable') known.set(id, { unusable: answer.reason });
-    else waiting.set(id, answer.reason);
+    else waiting.set(id, { reason: answer.reason, answered: answer.kind === 'unknown' });
     return answer.kind === 'unreachable' ? 'unreachable' : 'loaded';
   }
 
@@ -77,7 +77,7 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
         return { refused: { code, reason: FAULTS[code] } };
       }
       const entry = known.get(id);
-      if (entry === undefined) return { wait: waiting.get(id) ?? `schema ${id} is not loaded yet` };
+      if (entry === undefined) return { wait: waiting.get(id) ?? { reason: `schema ${id} is not loaded yet`, answered: false } };
       if ('unusable' in entry) return { refused: { code: 'SCHEMA_INCOMPATIBLE', reason: entry.unusable } };
       return read(entry.reader, value, id) as Decoded<TopicRecord[S]>;
     },

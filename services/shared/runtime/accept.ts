@@ -1,13 +1,19 @@
-import { elapsedMs } from '../clock.js';
+import { elapsedMs, now } from '../clock.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import { refusal } from '../core/validate.js';
 import { BacktrailError, type ErrorCode } from '../errors.js';
 import type { Batch, LogRecord } from './ports.js';
 
+/** Why a record cannot be read yet, and whether the registry answered: that it does not know the schema. */
+export interface Wait {
+  readonly reason: string;
+  readonly answered: boolean;
+}
+
 /** As services/shared/kafka/decode.ts gives it. */
 export interface Decoder<T> {
   prepare(values: Iterable<Buffer | null>): Promise<void>;
-  decode(value: Buffer | null): { ok: T } | { refused: { code: ErrorCode; reason: string } } | { wait: string };
+  decode(value: Buffer | null): { ok: T } | { refused: { code: ErrorCode; reason: string } } | { wait: Wait };
   /** Whether the value was written with our own schema, so that its bytes lie as that says. */
   isOurs?(value: Buffer | null): boolean;
 }
@@ -52,7 +58,7 @@ export interface Accepted<S extends Stream> {
 }
 
 /** Whether a record whose schema is missing is given up: null means wait on. Throws when the registry is away. */
-export type Patience = (record: LogRecord, batch: Batch, reason: string) => Promise<Refused | null>;
+export type Patience = (record: LogRecord, batch: Batch, wait: Wait) => Promise<Refused | null> | Refused | null;
 
 export interface Acceptor<S extends Stream> {
   readonly stream: S;
@@ -98,7 +104,7 @@ function judge<S extends Stream>(
   decoder: Decoder<RecordOf[S]>,
   batch: Batch,
   record: LogRecord,
-): Fact<RecordOf[S]> | Refused | { wait: string } {
+): Fact<RecordOf[S]> | Refused | { wait: Wait } {
   const decoded = decoder.decode(record.value);
   if ('wait' in decoded) return decoded;
   if ('refused' in decoded) return { record, ...decoded.refused };
@@ -112,25 +118,30 @@ function judge<S extends Stream>(
   };
 }
 
-async function givenUp(patience: Patience, record: LogRecord, batch: Batch, reason: string): Promise<Refused> {
-  const refused = await patience(record, batch, reason);
-  if (refused === null) throw new BacktrailError('SCHEMA_NOT_KNOWN_YET', reason);
+async function givenUp(patience: Patience, record: LogRecord, batch: Batch, wait: Wait): Promise<Refused> {
+  const refused = await patience(record, batch, wait);
+  if (refused === null) throw new BacktrailError('SCHEMA_NOT_KNOWN_YET', wait.reason);
   return refused;
 }
 
-/** What the registry says of the schema id in a value. */
-export type SchemaLookup = (value: Buffer | null) => Promise<'known' | 'unknown' | 'unreachable'>;
-
-/** Gives a schema id up once a registry that answers has not known it for so long. */
-export function timedPatience(lookup: SchemaLookup, waitMs: number): Patience {
+/**
+ * Gives a schema id up once a registry that answers has not known it for so long. Ids are waited for together: one whose record
+ * came so long ago has had its time, unless the registry began only lately to answer, and may not have read all it knows.
+ */
+export function timedPatience(waitMs: number): Patience {
   const missedSince = new Map<string, number>();
-  return async (record, _batch, reason) => {
-    const answer = await lookup(record.value);
-    if (answer === 'unreachable') throw new BacktrailError('REGISTRY_UNREACHABLE', reason);
-    if (answer === 'known') return null;
+  let answersSince: number | null = null;
+  return (record, _batch, { reason, answered }) => {
+    if (!answered) {
+      answersSince = null;
+      throw new BacktrailError('REGISTRY_UNREACHABLE', reason);
+    }
+    const elapsed = elapsedMs();
     const schema = record.value?.toString('hex', 1, 5) ?? '';
-    const since = missedSince.get(schema) ?? elapsedMs();
+    const since = missedSince.get(schema) ?? elapsed;
     missedSince.set(schema, since);
-    return elapsedMs() - since < waitMs ? null : { record, code: 'SCHEMA_UNKNOWN', reason };
+    answersSince ??= elapsed;
+    const isOld = now() - record.appendedAtMs >= waitMs && elapsed - answersSince >= waitMs;
+    return isOld || elapsed - since >= waitMs ? { record, code: 'SCHEMA_UNKNOWN', reason } : null;
   };
 }

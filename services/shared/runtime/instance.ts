@@ -321,7 +321,7 @@ export class Instance<S extends Stream> {
 
   /** A release record without a schema is waited for until it is one, or the release service has given it up. */
   #followReleaseService(): Patience {
-    return async (record, batch, reason) => {
+    return async (record, batch, { reason }) => {
       const givenUp = await this.#parts.store.givenUpOffsets(batch.topic);
       return givenUp.has(record.offset.toString()) ? { record, code: 'SCHEMA_UNKNOWN', reason } : null;
     };

@@ -14,10 +14,9 @@ import { valueDecoder } from '../kafka/decode.js';
 import { groupConsumer } from '../kafka/group-consumer.js';
 import { createProducer } from '../kafka/producer.js';
 import { schemaSource, type SchemaSource } from '../kafka/registry.js';
-import { schemaIdOf } from '../kafka/wire.js';
 import { createLog, type Logger } from '../log.js';
 import { createMetrics } from '../metrics.js';
-import { timedPatience, type SchemaLookup } from './accept.js';
+import { timedPatience } from './accept.js';
 import type { Definition } from './definition.js';
 import { serveHealth } from './http.js';
 import { Instance } from './instance.js';
@@ -104,7 +103,7 @@ export function partsOf<S extends Stream>(
     acceptor: {
       stream,
       decoder: valueDecoder(stream, source),
-      patience: timedPatience(lookupIn(source), limits.unknownSchemaWaitMs),
+      patience: timedPatience(limits.unknownSchemaWaitMs),
     },
     releasesDecoder: valueDecoder('releases', source),
     toFactRow,
@@ -115,14 +114,6 @@ export function partsOf<S extends Stream>(
       topics: [releases],
       throwAway: true,
     }),
-  };
-}
-
-function lookupIn(source: SchemaSource): SchemaLookup {
-  return async (value) => {
-    const id = schemaIdOf(value);
-    const { kind } = typeof id === 'number' ? await source.writerSchema(id) : { kind: 'unusable' };
-    return kind === 'unknown' || kind === 'unreachable' ? kind : 'known';
   };
 }
 

@@ -219,9 +219,9 @@ describe('a schema id that is not known', () => {
   it('is waited for, and decoded once the registry knows it', async () => {
     const schemas: Record<number, object> = {};
     const decoder = valueDecoder('inferences', registryOf(schemas));
-    expect(decoder.decode(value)).toEqual({ wait: 'schema 7 is not loaded yet' });
+    expect(decoder.decode(value)).toEqual({ wait: { reason: 'schema 7 is not loaded yet', answered: false } });
     await decoder.prepare([value]);
-    expect(decoder.decode(value)).toEqual({ wait: 'no schema 7' });
+    expect(decoder.decode(value)).toEqual({ wait: { reason: 'no schema 7', answered: true } });
     schemas[ID] = schemaOf('inferences');
     await decoder.prepare([value]);
     expect(decoder.decode(value)).toEqual({ ok: inference() });
@@ -245,7 +245,7 @@ describe('a schema id that is not known', () => {
     const registry = registryOf(schemas);
     const decoder = valueDecoder('inferences', registry);
     await decoder.prepare([value, header(8)]);
-    expect(decoder.decode(value)).toEqual({ wait: 'away' });
+    expect(decoder.decode(value)).toEqual({ wait: { reason: 'away', answered: false } });
     expect(registry.asked).toEqual([7]);
     schemas[7] = schemaOf('inferences');
     await decoder.prepare([value]);

@@ -99,7 +99,9 @@ describe('the registry', () => {
     const [proof] = examples('proofs');
     const value = encodeWith(schemaOf('proofs'), 5, proof);
     await decoder.prepare([value]);
-    expect(decoder.decode(value)).toMatchObject({ wait: expect.stringContaining('starting') as string });
+    expect(decoder.decode(value)).toMatchObject({
+      wait: { reason: expect.stringContaining('starting') as string, answered: false },
+    });
     away = false;
     await decoder.prepare([value]);
     expect(decoder.decode(value)).toEqual({ ok: proof });

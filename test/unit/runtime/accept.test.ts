@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { now, sleep } from '../../../services/shared/clock.js';
 import { timedPatience } from '../../../services/shared/runtime/accept.js';
 import { deadLetterRecord, deadLetterRow } from '../../../services/shared/runtime/dead-letters.js';
 import { gapsIn } from '../../../services/shared/runtime/gaps.js';
@@ -14,19 +15,46 @@ function batchOf(records: LogRecord[], nextOffset: bigint): Batch {
 }
 
 describe('patience with a schema id', () => {
-  const one = record(1n);
-  const batch = batchOf([one], 2n);
+  const WAIT_MS = 40;
+  const missing = (id: number, appendedAtMs = now()) =>
+    record(1n, { value: Buffer.from([0, 0, 0, 0, id]), appendedAtMs });
+  const batch = batchOf([], 2n);
+  const unknown = { reason: 'unknown', answered: true };
 
-  it('ends after the time, and only while the registry answers that it does not know it', async () => {
-    const impatient = timedPatience(() => Promise.resolve('unknown'), 0);
-    expect(await impatient(one, batch, 'unknown')).toMatchObject({ code: 'SCHEMA_UNKNOWN' });
-    const patient = timedPatience(() => Promise.resolve('unknown'), 60_000);
-    expect(await patient(one, batch, 'unknown')).toBeNull();
+  it('ends after the time', async () => {
+    const patience = timedPatience(WAIT_MS);
+    const one = missing(7);
+    expect(await patience(one, batch, unknown)).toBeNull();
+    await sleep(WAIT_MS + 5);
+    expect(await patience(one, batch, unknown)).toEqual({ record: one, code: 'SCHEMA_UNKNOWN', reason: 'unknown' });
   });
 
-  it('has no end while the registry is away', async () => {
-    const patience = timedPatience(() => Promise.resolve('unreachable'), 0);
-    await expect(patience(one, batch, 'away')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  it('ends after the time also when the clock of the broker is ahead', async () => {
+    const patience = timedPatience(WAIT_MS);
+    const one = missing(7, now() + 60_000);
+    expect(await patience(one, batch, unknown)).toBeNull();
+    await sleep(WAIT_MS + 5);
+    expect(await patience(one, batch, unknown)).not.toBeNull();
+  });
+
+  it('is had with many at once, and with a new record anew', async () => {
+    const patience = timedPatience(WAIT_MS);
+    const [first, second] = [missing(7), missing(8)];
+    expect(await patience(first, batch, unknown)).toBeNull();
+    await sleep(WAIT_MS + 5);
+    expect(await patience(first, batch, unknown)).not.toBeNull();
+    expect(await patience(second, batch, unknown)).not.toBeNull();
+    expect(await patience(missing(9, now() + 1_000), batch, unknown)).toBeNull();
+  });
+
+  it('has no end while the registry is away, and begins anew when it is back', async () => {
+    const patience = timedPatience(WAIT_MS);
+    const [first, second] = [missing(7), missing(8)];
+    expect(await patience(first, batch, unknown)).toBeNull();
+    await sleep(WAIT_MS + 5);
+    const away = () => patience(first, batch, { reason: 'away', answered: false });
+    expect(away).toThrow(expect.objectContaining({ code: 'REGISTRY_UNREACHABLE' }) as Error);
+    expect(await patience(second, batch, unknown)).toBeNull();
   });
 });
 

@@ -34,7 +34,7 @@ function jsonDecoder<S extends Stream>(): Decoder<RecordOf[S]> {
     prepare: () => Promise.resolve(),
     decode(value) {
       const text = value?.toString() ?? '';
-      if (text.startsWith('wait')) return { wait: text };
+      if (text.startsWith('wait')) return { wait: { reason: text, answered: true } };
       if (!text.startsWith('{')) return { refused: { code: 'UNDECODABLE', reason: 'not JSON' } };
       return { ok: JSON.parse(text) as RecordOf[S] };
     },
