@@ -1,7 +1,7 @@
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
 import { appliedRecords, readHorizon, settledUntilMs } from '../shared/clickhouse/horizon.js';
-import { elapsedMs } from '../shared/clock.js';
+import { elapsedMs, sleep } from '../shared/clock.js';
 import type { TrailSettings } from '../shared/core/trail.js';
 import { changedModels, releasedModels } from './changed.js';
 import { reportsOf } from './reports.js';
@@ -15,6 +15,8 @@ export interface Correlating {
   readonly signal?: AbortSignal;
   /** This model and no other: a replay is about one. */
   readonly only?: string;
+  /** How much longer than computing a model the rest after it is, in a pass that takes long: others want the database, too. */
+  readonly restPerModel?: number;
 }
 
 export interface Correlated {
@@ -26,6 +28,8 @@ export interface Correlated {
 
 /** While a pass takes longer than this, it is asked what became of releases meanwhile: somebody waits for a flag. */
 const LOOK_EVERY_MS = 1_000;
+/** Longer than this nobody rests. */
+const REST_MAX_MS = 5_000;
 
 /**
  * Writes what windows and incidents say as known at the horizon, for every model that a record since `afterMs` may have
@@ -37,7 +41,7 @@ const LOOK_EVERY_MS = 1_000;
  */
 export async function correlate(
   database: ClickHouse,
-  { afterMs, settings, signal, only }: Correlating,
+  { afterMs, settings, signal, only, restPerModel = 0 }: Correlating,
 ): Promise<Correlated | null> {
   const knownAtMs = await completeUntil(database);
   if (knownAtMs <= afterMs) return null;
@@ -46,19 +50,32 @@ export async function correlate(
   const version = await appliedRecords(database);
   const writtenLater = new Set<string>();
   let revisions = 0;
-  let [lookedMs, releasedUntilMs] = [elapsedMs(), knownAtMs];
-  for (const model of models) {
+  const startedMs = elapsedMs();
+  let [lookedMs, releasedUntilMs] = [startedMs, knownAtMs];
+  const look = async (): Promise<void> => {
     signal?.throwIfAborted();
-    if (only === undefined && elapsedMs() - lookedMs > LOOK_EVERY_MS) {
-      const untilMs = await completeUntil(database);
-      for (const urgent of await releasedModels(database, { afterMs: releasedUntilMs, untilMs })) {
-        const newer = { knownAtMs: untilMs, version: await appliedRecords(database) };
-        revisions += await report(database, { modelId: urgent, ...newer }, settings);
-        writtenLater.add(urgent);
-      }
-      [lookedMs, releasedUntilMs] = [elapsedMs(), Math.max(releasedUntilMs, untilMs)];
+    if (only !== undefined || elapsedMs() - lookedMs < LOOK_EVERY_MS) return;
+    const untilMs = await completeUntil(database);
+    for (const urgent of await releasedModels(database, { afterMs: releasedUntilMs, untilMs })) {
+      const newer = { knownAtMs: untilMs, version: await appliedRecords(database) };
+      revisions += await report(database, { modelId: urgent, ...newer }, settings);
+      writtenLater.add(urgent);
     }
-    if (!writtenLater.has(model)) revisions += await report(database, { modelId: model, knownAtMs, version }, settings);
+    [lookedMs, releasedUntilMs] = [elapsedMs(), Math.max(releasedUntilMs, untilMs)];
+  };
+  for (const model of models) {
+    await look();
+    if (writtenLater.has(model)) continue;
+    const begunMs = elapsedMs();
+    revisions += await report(database, { modelId: model, knownAtMs, version }, settings);
+    const tookMs = elapsedMs() - begunMs;
+    // What is over soon needs no rest.
+    if (elapsedMs() - startedMs < LOOK_EVERY_MS) continue;
+    const restUntilMs = elapsedMs() + Math.min(tookMs * restPerModel, REST_MAX_MS);
+    while (elapsedMs() < restUntilMs) {
+      await sleep(Math.min(LOOK_EVERY_MS, restUntilMs - elapsedMs()), signal);
+      await look();
+    }
   }
   return { knownAtMs, models: models.length, revisions };
 }

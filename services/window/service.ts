@@ -37,7 +37,10 @@ export async function runWindow(config: Config, { signal, log }: { signal: Abort
     while (!signal.aborted) {
       const startedMs = elapsedMs();
       const released = await retrying(() => releasedState(database), retry);
-      const done = await retrying(() => correlate(database, { afterMs, settings, signal }), retry);
+      const done = await retrying(
+        () => correlate(database, { afterMs, settings, signal, restPerModel: PAUSE_FACTOR }),
+        retry,
+      );
       if (done !== null) {
         afterMs = done.knownAtMs;
         await retrying(() => writeKnownAt(database, done.knownAtMs), retry);
