@@ -39,6 +39,6 @@ const SAYS: ReadonlySet<string> = new Set(['TRAFFIC_SET', 'ROLLED_BACK', 'FLAGGE
 
 /** What is appended before the first new record is said already. */
 function firstAppendTime(scope: Scope): number {
-  if (scope.kind !== 'offsets') return 0;
+  if (scope.kind !== 'written') return 0;
   return scope.written.reduce((least, { position }) => Math.min(least, position.appendedAtMs), Infinity);
 }

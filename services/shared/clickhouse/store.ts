@@ -7,6 +7,7 @@ import type { Scope, Store, SweepRange } from '../runtime/store.js';
 import { positionOf, subjectsSharingEvents } from '../runtime/subjects.js';
 import type { ClickHouse, Params } from './client.js';
 import { accountFor } from './completeness.js';
+import { spansOf, within } from './conditions.js';
 import { FACT_TABLES, factColumns, toFact, type FactRow } from './fact-rows.js';
 import { clickHousePaymentReads } from './payment-reads.js';
 import { readLeftAt } from './progress-rows.js';
@@ -26,8 +27,6 @@ function subjectOf<S extends Stream>(stream: S): (record: RecordOf[S]) => string
 
 // Parameters travel in the URL, and servers limit its length.
 const ID_BYTES_MAX = 4_000;
-
-const OFFSETS = 'partition = {partition:UInt32} AND offset >= {from:UInt64} AND offset < {to:UInt64}';
 
 interface Condition {
   readonly sql: string;
@@ -69,9 +68,9 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       };
       const asked = new Set<string>();
       let open = conditionsOf(stream, scope).map((condition) => withCopies(stream, condition));
-      if (scope.kind === 'offsets') {
+      if (scope.kind === 'written') {
         add(scope.written as readonly Fact<RecordOf[S]>[]);
-        open = open.map(({ sql, params }) => ({ sql: `NOT (${OFFSETS}) AND (${sql})`, params }));
+        open = open.map(({ sql, params }) => ({ sql: `NOT (${offsetsOf(scope.written)}) AND (${sql})`, params }));
       }
       while (open.length > 0) {
         add((await Promise.all(open.map((condition) => select(stream, condition)))).flat());
@@ -106,8 +105,7 @@ export function clickHouseStore(database: ClickHouse, rowsMax: number): Store {
       const accounts = await accountFor(database, { stream: 'releases', topic, below: new Map([[0, to]]) });
       const { applied = 0n, duplicate = 0n, deadLettered = 0n, gaps = 0n } = accounts.get(0) ?? {};
       if (applied + duplicate + deadLettered + gaps < to) return null;
-      const params = { partition: 0, from: from.toString(), to: to.toString() };
-      const facts = await select('releases', { sql: OFFSETS, params });
+      const facts = await select('releases', { sql: within([{ partition: 0, from, to }]), params: {} });
       const held = new Map(facts.map((fact) => [fact.position.offset, fact]));
       return [...held.values()].sort((a, b) => (a.position.offset < b.position.offset ? -1 : 1));
     },
@@ -127,19 +125,18 @@ function withCopies(stream: Stream, { sql, params }: Condition): Condition {
 /** Mostly one condition; several where a list of ids is too long for one request. */
 function conditionsOf(stream: Stream, scope: Scope): Condition[] {
   switch (scope.kind) {
-    case 'offsets':
-      return [
-        {
-          sql: OFFSETS,
-          params: { partition: scope.partition, from: String(scope.from), to: String(scope.to) },
-        },
-      ];
+    case 'written':
+      return [{ sql: offsetsOf(scope.written), params: {} }];
     case 'ids':
       return chunksOf(scope.ids).map((ids) => ({
         sql: `${SUBJECT_COLUMNS[stream]} IN {ids:Array(String)}`,
         params: { ids },
       }));
   }
+}
+
+function offsetsOf(facts: readonly Fact<unknown>[]): string {
+  return within(spansOf(facts.map(({ position }) => position)));
 }
 
 /** The rows of some partitions that `mayChange` (core/histories.ts) holds for, or more. */

@@ -1,4 +1,3 @@
-import { groupBy } from '../core/group.js';
 import type { Fact, RecordOf, Stream } from '../core/record.js';
 import type { Metrics } from '../metrics.js';
 import type { Definition } from './definition.js';
@@ -19,18 +18,9 @@ export async function join<S extends Stream>(
   metrics.rows.inc({ table: joined.table }, rows.length);
 }
 
-/** What was just written, of one partition each, whatever batches it came in. */
+/** What was just written, whatever partitions it is of. */
 export function scopesOf<S extends Stream>(facts: readonly Fact<RecordOf[S]>[]): Scope[] {
-  return [...groupBy(facts, ({ position }) => position.partition)].flatMap(([partition, own]) =>
-    slices(own).map((written): Scope => {
-      const offsets = written.map(({ position }) => position.offset);
-      const to = (offsets.at(-1) ?? 0n) + 1n;
-      return { kind: 'offsets', partition, from: offsets[0] ?? to, to, written };
-    }),
-  );
-}
-
-function slices<S extends Stream>(facts: readonly Fact<RecordOf[S]>[]): Fact<RecordOf[S]>[][] {
-  const count = Math.ceil(facts.length / FACTS_MAX);
-  return Array.from({ length: count }, (_, i) => facts.slice(i * FACTS_MAX, (i + 1) * FACTS_MAX));
+  return Array.from({ length: Math.ceil(facts.length / FACTS_MAX) }, (_, i) => {
+    return { kind: 'written', written: facts.slice(i * FACTS_MAX, (i + 1) * FACTS_MAX) };
+  });
 }

@@ -104,13 +104,13 @@ export async function writeBatches<S extends Stream>(
     return { origin, refused, gaps };
   });
   await setAside(each, { store, producer: parts.producer, topic: parts.topics.deadLetters });
-  await store.insertEncoded(
-    definition.attributed?.table ?? parts.factTable,
-    read.flatMap(({ rows }) => rows),
-  );
   const { references, joined } = definition;
   const facts = read.flatMap((one) => one.facts);
-  if (references) await store.insert(references.table, references.rows(facts));
+  const rows = read.flatMap((one) => one.rows);
+  await Promise.all([
+    store.insertEncoded(definition.attributed?.table ?? parts.factTable, rows),
+    references === undefined ? null : store.insert(references.table, references.rows(facts)),
+  ]);
   timed('write');
   if (joined === null) return;
 

@@ -5,14 +5,11 @@ import type { PaymentReads } from './payment-reads.js';
 import type { Reviser, RowPlace } from './reviser.js';
 import type { LeftAt } from './settled.js';
 
-/** Names some records of a stream without listing them: what was just written is found by where it lies in the log. */
+/** Some records of a stream: those that were just written, which need not be read again; or those about some subjects. */
 export type Scope =
   | {
-      readonly kind: 'offsets';
-      readonly partition: number;
-      readonly from: bigint;
-      readonly to: bigint;
-      /** The facts at these offsets, as they were just written: they need not be read again. */
+      readonly kind: 'written';
+      /** At least one; of each partition all that is between the first and the last of them. */
       readonly written: readonly Fact<RecordOf[Stream]>[];
     }
   | { readonly kind: 'ids'; readonly ids: readonly string[] };

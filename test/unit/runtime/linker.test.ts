@@ -152,7 +152,7 @@ class PaymentInstance {
     private readonly log: readonly PaymentFact[],
   ) {
     const [partitions, metrics] = [this.#partitions, this.#metrics];
-    const progress = { flush: () => this.#progress.flush() };
+    const progress = { soon: () => this.#progress.soon() };
     const compute = (ids: readonly string[]) => join({ kind: 'ids', ids }, { definition: payment, store, metrics });
     const linking = { reads: store.payments, compute, metrics, retry: this.#retry };
     this.linker = new Linker({ topic: 'inferences', partitions, progress, ...linking });
@@ -191,7 +191,7 @@ class PaymentInstance {
     const rest = this.log.filter(({ position }) => position.partition === partition && position.offset >= from);
     for (const fact of rest) {
       const { offset } = fact.position;
-      const scope = { kind: 'offsets', partition, from: offset, to: offset + 1n, written: [fact] } as const;
+      const scope = { kind: 'written', written: [fact] } as const;
       await this.#retrying(async () => {
         await this.store.insert('payment_facts', [{ fact }]);
         await this.store.insert('payment_refs', payment.references?.rows([fact]) ?? []);
@@ -342,7 +342,7 @@ describe('links', () => {
       topic: 'inferences',
       reads: { ...memory.payments, naming: () => Promise.resolve(['p']) },
       partitions,
-      progress: { flush: () => Promise.resolve() },
+      progress: { soon: () => Promise.resolve() },
       compute: (ids) => {
         expect([linker.linked(1), linker.untilMs(1)]).toEqual([{ '0': '3' }, 0]);
         computed = ids;

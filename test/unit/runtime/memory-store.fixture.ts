@@ -4,6 +4,7 @@ import type { Sweep } from '../../../services/shared/core/histories.js';
 import type { EncodedRows } from '../../../services/shared/runtime/accept.js';
 import type { Reviser, RowPlace } from '../../../services/shared/runtime/reviser.js';
 import type { LeftAt } from '../../../services/shared/runtime/settled.js';
+import { positionOf } from '../../../services/shared/runtime/subjects.js';
 import { readBlock } from '../inference/native-reader.fixture.js';
 import { memoryPaymentReads } from './memory-payment-reads.fixture.js';
 import { nativePage } from './native-page.fixture.js';
@@ -175,11 +176,8 @@ export class MemoryStore implements Store {
   #base(stream: Stream, scope: Scope): AnyFact[] {
     const all: AnyFact[] = this.allFacts(stream);
     switch (scope.kind) {
-      case 'offsets':
-        return all.filter(
-          ({ position: { partition, offset } }) =>
-            partition === scope.partition && offset >= scope.from && offset < scope.to,
-        );
+      case 'written':
+        return all.filter((fact) => scope.written.some((one) => positionOf(one) === positionOf(fact)));
       case 'ids':
         return all.filter((fact) => scope.ids.includes(idOf(stream, fact)));
     }
