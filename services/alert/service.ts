@@ -20,8 +20,8 @@ export const SERVICE = 'alert';
 
 const PAUSE_MIN_MS = 100;
 const PAUSE_MAX_MS = 1_500;
-/** When looking costs much, it has a third of the time, and more when it costs very much: somebody waits for alerts. */
-const PAUSE_FACTOR = 2;
+/** When looking costs much, it has half of the time, and more when it costs very much: somebody waits for alerts. */
+const PAUSE_FACTOR = 0.5;
 const STANDBY_MS = 10_000;
 
 export interface AlertOptions {

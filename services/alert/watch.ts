@@ -35,6 +35,10 @@ export class Watch {
     // The horizon comes before the changes: what it promises must be in what is read after it. A flag that is read too early
     // is another state of its model in the next pass, which judges all of it.
     const [{ completeUntilMs }, models] = await Promise.all([readHorizon(this.database), flaggedModels(this.database)]);
+    if (models.length === 0) {
+      this.#completeMs = Math.max(this.#completeMs, completeUntilMs);
+      return;
+    }
     const [version, changes] = await Promise.all([
       appliedRecords(this.database),
       changedSince(this.database, models, this.#completeMs),
