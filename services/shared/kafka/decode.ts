@@ -77,7 +77,8 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
         return { refused: { code, reason: FAULTS[code] } };
       }
       const entry = known.get(id);
-      if (entry === undefined) return { wait: waiting.get(id) ?? { reason: `schema ${id} is not loaded yet`, answered: false } };
+      if (entry === undefined)
+        return { wait: waiting.get(id) ?? { reason: `schema ${id} is not loaded yet`, answered: false } };
       if ('unusable' in entry) return { refused: { code: 'SCHEMA_INCOMPATIBLE', reason: entry.unusable } };
       return read(entry.reader, value, id) as Decoded<TopicRecord[S]>;
     },

@@ -77,7 +77,7 @@ export class Instance<S extends Stream> {
     if (definition.followsInferences === true) {
       const compute = (ids: readonly string[]): Promise<void> => join({ kind: 'ids', ids }, parts);
       const looking = { reads: store.payments, compute, metrics, retry };
-      const progress = { flush: () => this.#progress.flush() };
+      const progress = { soon: () => this.#progress.soon() };
       this.#linker = new Linker({ topic: topics.inferences, partitions, progress, ...looking });
       this.#waiting = new WaitingPayments(looking);
     }
@@ -223,6 +223,7 @@ export class Instance<S extends Stream> {
     if (this.#parts.definition.attributed !== undefined) await this.#sweeper.run();
     await this.#settler.settle();
     await this.#linker?.link();
+    await this.#progress.flush();
   }
 
   async stop(): Promise<void> {

@@ -12,7 +12,7 @@ interface LinkerParts {
   readonly topic: string;
   readonly reads: PaymentReads;
   readonly partitions: Partitions;
-  readonly progress: Pick<Progress, 'flush'>;
+  readonly progress: Pick<Progress, 'soon'>;
   /** Computes payments again from all that is there, and writes their rows. */
   readonly compute: (paymentIds: readonly string[]) => Promise<void>;
   readonly metrics: Metrics;
@@ -33,7 +33,7 @@ interface Pass {
   readonly untilMs: number | null;
 }
 
-// A pass costs a look at the inferences and at what payments refer to: while batches come, it has a fifth of the time.
+// A pass costs a look at the inferences and at what payments refer to: it has a fifth of the time.
 const PAUSE_PER_PASS = 4;
 const PAUSE_MAX_MS = 15_000;
 /** How often it is asked whether more is settled: less and less often while nothing is. */
@@ -104,7 +104,7 @@ export class Linker implements Following {
       const pauseMs = Math.min((found ? cost.took(tookMs) : tookMs) * PAUSE_PER_PASS, PAUSE_MAX_MS);
       const isBusy = applied !== this.#applied();
       pollMs = isBusy || found ? POLL_MS : Math.min(pollMs * POLL_GROWTH, POLL_MAX_MS);
-      await sleep(isBusy ? Math.max(pollMs, pauseMs) : pollMs, signal);
+      await sleep(Math.max(pollMs, pauseMs), signal);
     }
   }
 
@@ -151,7 +151,7 @@ export class Linker implements Following {
       moved.add(one.partition);
     }
     for (const state of this.parts.partitions.all) if (moved.has(state.partition)) state.changed = true;
-    if (moved.size > 0) await this.parts.progress.flush();
+    if (moved.size > 0) this.parts.progress.soon().catch(() => undefined);
     return behind.length > 0;
   }
 

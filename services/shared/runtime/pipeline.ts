@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { sleep } from '../clock.js';
+import { elapsedMs, sleep } from '../clock.js';
 
 /** Something read that is on its way into the database. */
 export interface Portion {
@@ -19,6 +19,8 @@ export interface Amount {
 
 /** The longest that what is read waits for company. */
 const COMPANY_MS = 200;
+/** Small writes cost the database as much as large ones: when it is slow they have a third of the time. */
+const TIME_PER_WRITE = 3;
 const NOTHING: Amount = { records: 0, bytes: 0 };
 
 /** Whoever says how full it is. */
@@ -46,8 +48,8 @@ interface PipelineParts<P extends Portion> {
  *   write         [ a b c ] [ d e f g ] ...
  *
  * At the end of the log a portion that finds nothing under way is written at once, with what the same fetch brought of
- * other partitions. Far from the end it waits a moment for more: large writes cost half. Writes never overlap and keep
- * the order of reading, so whatever is committed has everything before it durable.
+ * other partitions, or a moment later if the last write was just now. Far from the end it waits a moment for more: large writes cost
+ * half. Writes never overlap and keep the order of reading, so whatever is committed has everything before it durable.
  *
  * So no more is held than is gathered, as much again that is being written, and the one portion that waits for room. A
  * portion that is larger than the bound is taken alone.
@@ -62,6 +64,9 @@ export class Pipeline<P extends Portion> {
   #discarded = new AbortController();
   /** Aborts when what is gathered is to be written without waiting for company. */
   #due = new AbortController();
+  /** Aborts when it is to be written at once. */
+  #urgent = new AbortController();
+  #last = { begunMs: 0, tookMs: 0 };
 
   constructor(private readonly parts: PipelineParts<P>) {}
 
@@ -74,20 +79,21 @@ export class Pipeline<P extends Portion> {
     this.#tell();
     const { max } = this.parts;
     const isMuch = this.#amount.records * 2 >= max.records || this.#amount.bytes * 2 >= max.bytes;
-    if (portion.isLast || isMuch) this.#due.abort();
+    if (portion.isLast) this.#due.abort();
+    if (isMuch) this.#hurry();
     this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when everything that was added is durable and committed. Throws if that failed. */
   async flush(): Promise<void> {
-    this.#due.abort();
+    this.#hurry();
     await this.#writing;
     this.#throwFailure();
   }
 
   /** Forgets what is gathered and what failed, and lets the write under way end: the log gives it all again. */
   async discard(): Promise<void> {
-    this.#due.abort();
+    this.#hurry();
     this.#discarded.abort();
     this.#take();
     await this.#writing;
@@ -98,11 +104,13 @@ export class Pipeline<P extends Portion> {
   async #writeAll(): Promise<void> {
     while (this.#gathered.length > 0) {
       await sleep(COMPANY_MS, this.#due.signal);
+      await sleep(this.#restMs(), this.#urgent.signal);
       // The other partitions of the same fetch come within this turn.
       await nextTurn();
       const portions = this.#take();
       if (portions.length === 0) continue;
       this.#beingWritten = sum(portions.map(amountOf));
+      const begunMs = elapsedMs();
       this.#tell();
       try {
         await this.parts.write(portions, this.#discarded.signal);
@@ -111,6 +119,7 @@ export class Pipeline<P extends Portion> {
         this.#take();
         this.parts.onFailure(error);
       }
+      this.#last = { begunMs, tookMs: elapsedMs() - begunMs };
       this.#beingWritten = NOTHING;
       this.#tell();
     }
@@ -142,11 +151,23 @@ export class Pipeline<P extends Portion> {
     signal.throwIfAborted();
   }
 
+  /** How long a small write is to wait after the last one. */
+  #restMs(): number {
+    const { begunMs, tookMs } = this.#last;
+    return begunMs + Math.min(tookMs * TIME_PER_WRITE, COMPANY_MS) - elapsedMs();
+  }
+
+  #hurry(): void {
+    this.#due.abort();
+    this.#urgent.abort();
+  }
+
   #take(): P[] {
     const portions = this.#gathered;
     this.#gathered = [];
     this.#amount = NOTHING;
     this.#due = new AbortController();
+    this.#urgent = new AbortController();
     for (const resolve of this.#waiting.splice(0)) resolve();
     this.#tell();
     return portions;

@@ -1,10 +1,13 @@
-import { now } from '../clock.js';
+import { elapsedMs, now, sleep } from '../clock.js';
 import type { Metrics } from '../metrics.js';
 import type { Partitions, PartitionState } from './partitions.js';
 import type { LogEnds } from './ports.js';
 import type { Store } from './store.js';
 
 const TABLE = 'progress_rows';
+/** A write costs the same whatever it says: while there is always something new to say, so many times as long is waited. */
+const REST_PER_WRITE = 9;
+const REST_MAX_MS = 1_000;
 
 /** What a service does beside its batches before its rows say all: payments look for the inferences that came later. */
 export interface Following {
@@ -33,6 +36,8 @@ interface ProgressParts {
 export class Progress {
   #announced = 0;
   #flushed: Promise<unknown> = Promise.resolve();
+  #soon: Promise<void> | null = null;
+  #restUntilMs = 0;
 
   constructor(
     private readonly service: string,
@@ -66,7 +71,7 @@ export class Progress {
       if (joinsReleases) state.settled.sawReleases({ end: releasesEnd, atMs }, state.sweptTo);
       state.changed = true;
     }
-    await this.flush();
+    await this.soon();
   }
 
   /**
@@ -79,10 +84,20 @@ export class Progress {
     return flushed;
   }
 
+  /** The same at once, or a moment after the last write, together with what else there is to say by then. */
+  soon(): Promise<void> {
+    this.#soon ??= sleep(this.#restUntilMs - elapsedMs()).then(() => {
+      this.#soon = null;
+      return this.flush();
+    });
+    return this.#soon;
+  }
+
   async #write(): Promise<void> {
     const changed = this.parts.partitions.all.filter((state) => state.changed);
     if (changed.length === 0) return;
     for (const state of changed) state.changed = false;
+    const begunMs = elapsedMs();
     try {
       await this.parts.store.insert(
         TABLE,
@@ -91,6 +106,9 @@ export class Progress {
     } catch (error) {
       for (const state of changed) state.changed = true;
       throw error;
+    } finally {
+      const endedMs = elapsedMs();
+      this.#restUntilMs = endedMs + Math.min((endedMs - begunMs) * REST_PER_WRITE, REST_MAX_MS);
     }
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { sleep } from '../../../services/shared/clock.js';
 import { Pipeline, type Portion } from '../../../services/shared/runtime/pipeline.js';
 
 interface Numbered extends Portion {
@@ -124,6 +125,31 @@ describe('the pipeline', () => {
     writes[2]?.end();
     await expect.poll(() => held.at(-1), { interval: 1 }).toBe('0+0 0+0');
     expect(writes.map(({ names }) => names)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets a slow database rest before the next small write, unless there is much or somebody asks', async () => {
+    const SLOW_MS = 50;
+    const { pipeline, add, writes } = pipelineOf(10);
+    await add('a');
+    await begun(writes, 1);
+    await sleep(SLOW_MS);
+    writes[0]?.end();
+    await add('b');
+    await sleep(SLOW_MS / 2);
+    expect(writes).toHaveLength(1);
+    await add('c', 5);
+    await begun(writes, 2);
+    await sleep(SLOW_MS);
+    writes[1]?.end();
+    await add('d');
+    const flushed = pipeline.flush();
+    await begun(writes, 3);
+    await sleep(SLOW_MS);
+    writes[2]?.end();
+    await flushed;
+    await add('e');
+    await begun(writes, 4); // After a moment.
+    expect(writes.map(({ names }) => names)).toEqual(['a', 'bc', 'd', 'e']);
   });
 
   it('takes a portion that is larger than it has room for, alone', async () => {
