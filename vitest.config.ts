@@ -26,6 +26,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/faults/**'],
+          // Nothing but computing: every core is of use.
+          maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
       },

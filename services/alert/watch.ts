@@ -1,7 +1,7 @@
 import { everAlerted, maybeTainted, slicesOf } from '../shared/clickhouse/ask/alert-evidence.js';
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { appliedRecords, readHorizon } from '../shared/clickhouse/horizon.js';
+import { readHorizon } from '../shared/clickhouse/horizon.js';
 import { changedSince, flaggedModels, type Changed, type FlaggedModel } from './changes.js';
 import { judge, type Reach } from './judge.js';
 import { reviseAlerts, rowsOf, type AlertRow } from './rows.js';
@@ -34,15 +34,9 @@ export class Watch {
   async *pass(signal: AbortSignal): AsyncGenerator<AlertRow[]> {
     // The horizon comes before the changes: what it promises must be in what is read after it. A flag that is read too early
     // is another state of its model in the next pass, which judges all of it.
-    const [{ completeUntilMs }, models] = await Promise.all([readHorizon(this.database), flaggedModels(this.database)]);
-    if (models.length === 0) {
-      this.#completeMs = Math.max(this.#completeMs, completeUntilMs);
-      return;
-    }
-    const [version, changes] = await Promise.all([
-      appliedRecords(this.database),
-      changedSince(this.database, models, this.#completeMs),
-    ]);
+    const [horizon, models] = await Promise.all([readHorizon(this.database), flaggedModels(this.database)]);
+    const { completeUntilMs, records: version } = horizon;
+    const changes = await changedSince(this.database, models, this.#completeMs);
     const isWhole = (model: FlaggedModel): boolean => this.#isWhole(model, completeUntilMs);
     // Whoever waits for one new payment does not wait for the flag that came with a hundred thousand of them.
     for (const model of [...models].sort((a, b) => Number(isWhole(a)) - Number(isWhole(b)))) {

@@ -1,6 +1,6 @@
 import { ViewReader } from '../shared/clickhouse/ask/view-reader.js';
 import type { ClickHouse } from '../shared/clickhouse/client.js';
-import { appliedRecords, readHorizon, settledUntilMs } from '../shared/clickhouse/horizon.js';
+import { readHorizon, settledUntilMs } from '../shared/clickhouse/horizon.js';
 import { elapsedMs, sleep } from '../shared/clock.js';
 import type { TrailSettings } from '../shared/core/trail.js';
 import { changedModels, releasedModels } from './changed.js';
@@ -43,11 +43,11 @@ export async function correlate(
   database: ClickHouse,
   { afterMs, settings, signal, only, restPerModel = 0 }: Correlating,
 ): Promise<Correlated | null> {
-  const knownAtMs = await completeUntil(database);
+  const horizon = await readHorizon(database);
+  const [knownAtMs, version] = [settledUntilMs(horizon), horizon.records];
   if (knownAtMs <= afterMs) return null;
   const changed = await changedModels(database, { afterMs, untilMs: knownAtMs });
   const models = only === undefined ? changed : changed.filter((model) => model === only);
-  const version = await appliedRecords(database);
   const writtenLater = new Set<string>();
   let revisions = 0;
   const startedMs = elapsedMs();
@@ -55,9 +55,10 @@ export async function correlate(
   const look = async (): Promise<void> => {
     signal?.throwIfAborted();
     if (only !== undefined || elapsedMs() - lookedMs < LOOK_EVERY_MS) return;
-    const untilMs = await completeUntil(database);
+    const later = await readHorizon(database);
+    const untilMs = settledUntilMs(later);
     for (const urgent of await releasedModels(database, { afterMs: releasedUntilMs, untilMs })) {
-      const newer = { knownAtMs: untilMs, version: await appliedRecords(database) };
+      const newer = { knownAtMs: untilMs, version: later.records };
       revisions += await report(database, { modelId: urgent, ...newer }, settings);
       writtenLater.add(urgent);
     }

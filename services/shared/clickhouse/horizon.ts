@@ -6,6 +6,8 @@ export interface Horizon {
   readonly completeUntilMs: number;
   /** The greatest append time in the input topics that is applied so far. */
   readonly appliedUntilMs: number;
+  /** Records applied to all input topics. Only grows: of two rows computed after it was read, that of the greater holds. */
+  readonly records: string;
 }
 
 /** Up to when everything appended is there and applied. */
@@ -23,9 +25,9 @@ const READERS = ['release', 'inference', 'proof', 'agent', 'payment'];
 
 /** The least of what all partitions of all topics are complete to. */
 export async function readHorizon(database: Pick<ClickHouse, 'select'>): Promise<Horizon> {
-  const [row] = await database.select<{ readers: string; complete: string; applied: string }>(
+  const [row] = await database.select<{ readers: string; complete: string; applied: string; records: string }>(
     `SELECT uniqExact(service) AS readers, toUnixTimestamp64Milli(min(complete_until)) AS complete,
-       toUnixTimestamp64Milli(max(applied_until)) AS applied
+       toUnixTimestamp64Milli(max(applied_until)) AS applied, sum(next_offset) AS records
      FROM progress WHERE service IN {readers:Array(String)}`,
     { readers: READERS },
   );
@@ -33,13 +35,6 @@ export async function readHorizon(database: Pick<ClickHouse, 'select'>): Promise
   return {
     completeUntilMs: all ? Math.max(0, Number(row?.complete)) : 0,
     appliedUntilMs: Math.max(0, Number(row?.applied ?? 0)),
+    records: row?.records ?? '0',
   };
-}
-
-/** Records applied to all input topics. Only grows: of two rows computed from what was there, that of the greater holds. */
-export async function appliedRecords(database: Pick<ClickHouse, 'select'>): Promise<string> {
-  const [row] = await database.select<{ records: string }>(
-    "SELECT sum(next_offset) AS records FROM progress WHERE topic != ''",
-  );
-  return row?.records ?? '0';
 }
