@@ -165,7 +165,7 @@ describe('a service', () => {
       await waitUntil('four topics are complete', async () => {
         return (await network.select<{ known: number }>(least))[0]?.known === 1;
       });
-      expect(await horizon()).toEqual({ completeUntilMs: 0, appliedUntilMs: 0 });
+      expect(await horizon()).toEqual({ completeUntilMs: 0, appliedUntilMs: 0, records: '0' });
 
       const startedMs = now();
       await network.start('releases');
