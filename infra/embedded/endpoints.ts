@@ -55,7 +55,7 @@ export function mergeEndpoints(env: Env, stack: StackFile | null): Record<PartNa
 }
 
 /** Same host and port, however the address is written. */
-function isSameServer(a: string, b: string): boolean {
+export function isSameServer(a: string, b: string): boolean {
   const plain = (address: string): string =>
     address
       .replace(/^https?:\/\//, '')

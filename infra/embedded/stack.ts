@@ -3,7 +3,7 @@ import type { Env, Home } from './home.js';
 import type { PartName } from './ports.js';
 import { readStackFile } from './stack-file.js';
 import type { StartOptions } from './plan.js';
-import { startStack } from './start.js';
+import { resumeStack, startStack } from './start.js';
 import { readyEndpoints } from './status.js';
 
 /**
@@ -21,6 +21,8 @@ export function resolveEndpoints(env: Env, home: Home): Record<PartName, Endpoin
 export async function ensureStack(options: StartOptions): Promise<Endpoints> {
   const running = await readyEndpoints(options.env, readStackFile(options.home.stackFile));
   if (running !== null) return running;
+  const resumed = await resumeStack(options);
+  if (resumed !== null) return resumed;
   options.say?.('No stack is configured or running: starting the embedded one (`backtrail down` stops it) ...');
   const { endpoints, tookMs } = await startStack(options);
   options.say?.(`The embedded stack is ready after ${(tookMs / 1000).toFixed(1)} s.`);

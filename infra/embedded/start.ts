@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { elapsedMs, sleep } from '../../services/shared/clock.js';
-import { type Endpoints, mergeEndpoints } from './endpoints.js';
+import { externalEndpoints, isSameServer, mergeEndpoints, PARTS, type Endpoints } from './endpoints.js';
 import { type Home, logFile } from './home.js';
 import { type Identity, isAlive, isFrozen, signalProcess } from './identity.js';
 import { guarded } from './guard.js';
@@ -8,8 +8,9 @@ import { launch, nodeCommand } from './launch.js';
 import { withLock } from './lock.js';
 import { explainLog, logTail } from './log-files.js';
 import { livingOf, placeServices, planStack, type StartOptions } from './plan.js';
+import type { PartName } from './ports.js';
 import { StackError } from './stack-error.js';
-import { type ProcessRecord, readStackFile, type Wanted, writeJson } from './stack-file.js';
+import { type ProcessRecord, readStackFile, readWanted, type Wanted, writeJson } from './stack-file.js';
 import { stopAll } from './stop.js';
 
 export interface Started {
@@ -35,10 +36,7 @@ export async function startStack(options: StartOptions): Promise<Started> {
   const say = options.say ?? (() => undefined);
   const beganMs = elapsedMs();
   makeHome(options.home);
-  const onWait = (): void => {
-    say('Another command is starting or stopping this stack: waiting for it ...');
-  };
-  return withLock(options.home.lockFile, onWait, async () => {
+  return alone(options, async () => {
     const recorded = readStackFile(options.home.stackFile);
     const before = livingOf(recorded);
     const wanted = await planStack(options, before, mergeEndpoints(options.env, recorded), say);
@@ -46,8 +44,9 @@ export async function startStack(options: StartOptions): Promise<Started> {
     // How often something was started again counts from here.
     if (fresh) writeJson(options.home.stackFile, { supervisor: null, generation: 0, processes: [] });
     await superviseWanted(options, wanted);
+    const waiting = { ...options, fresh };
     try {
-      await untilParts(options, wanted);
+      await untilParts(waiting, wanted);
       await options.migrate?.(wanted.endpoints);
     } catch (error) {
       if (fresh) await stopAll(options.home);
@@ -56,11 +55,46 @@ export async function startStack(options: StartOptions): Promise<Started> {
     const services = await placeServices(options.services ?? [], wanted, before);
     const complete = { ...wanted, generation: wanted.generation + 1, services };
     writeJson(options.home.wantedFile, complete);
-    const processes = await untilServices(options, complete);
+    const processes = await untilServices(waiting, complete);
     const names = new Set(before.processes.map(({ name }) => name));
     const started = processes.filter(({ name }) => !names.has(name)).map(({ name }) => name);
     return { endpoints: wanted.endpoints, started, processes, tookMs: elapsedMs() - beganMs };
   });
+}
+
+/**
+ * Waits for a stack that runs already and is just being repaired, as it is: that this command is told of other servers by its
+ * environment changes nothing for those that it has. Null when none runs, or not all that is needed belongs to it.
+ */
+export async function resumeStack(options: StartOptions): Promise<Endpoints | null> {
+  const { home, env } = options;
+  const { supervisor, processes } = livingOf(readStackFile(home.stackFile));
+  if (supervisor === null && processes.length === 0) return null;
+  return alone(options, async () => {
+    const earlier = readWanted(home.wantedFile);
+    if (earlier === null || earlier.stop === true) return null;
+    const named = externalEndpoints(env);
+    const isNeeded = (part: PartName): boolean => {
+      const address = named[part]?.address;
+      return address === undefined || isSameServer(address, earlier.endpoints[part].address);
+    };
+    if (!PARTS.filter(isNeeded).every((part) => earlier.parts.includes(part))) return null;
+    options.say?.('The embedded stack is not ready: waiting for it ...');
+    // Another generation makes the supervisor try again what it had given up.
+    const wanted = { ...earlier, generation: earlier.generation + 1 };
+    await superviseWanted(options, wanted);
+    await untilParts({ ...options, fresh: false }, wanted);
+    const others = PARTS.filter((part) => !isNeeded(part)).map((part) => [part, named[part]]);
+    return { ...earlier.endpoints, ...Object.fromEntries(others) } as Endpoints;
+  });
+}
+
+/** One command at a time starts, repairs or stops a stack. */
+function alone<T>({ home, say }: StartOptions, work: () => Promise<T>): Promise<T> {
+  const onWait = (): void => {
+    say?.('Another command is starting or stopping this stack: waiting for it ...');
+  };
+  return withLock(home.lockFile, onWait, work);
 }
 
 function makeHome(home: Home): void {
@@ -72,6 +106,9 @@ function makeHome(home: Home): void {
     throw new StackError(`${home.root} cannot be used: ${reason}. Choose another folder with --dir.`, { cause: error });
   }
 }
+
+/** `fresh`: nothing of the stack ran before; whoever ends the command then wants nothing of it. */
+type Waiting = StartOptions & { readonly fresh: boolean };
 
 async function superviseWanted(options: StartOptions, wanted: Wanted): Promise<void> {
   const { home, env } = options;
@@ -86,7 +123,7 @@ async function superviseWanted(options: StartOptions, wanted: Wanted): Promise<v
   if (identity === null) throw new StackError(`The supervisor could not be started: ${await ended}`);
 }
 
-async function untilParts(options: StartOptions, wanted: Wanted): Promise<void> {
+async function untilParts(options: Waiting, wanted: Wanted): Promise<void> {
   const records = await until(options, wanted, (parts) =>
     parts.filter(({ kind }) => kind === 'part').every(({ state }) => state === 'ready' || state === 'failed'),
   );
@@ -94,7 +131,7 @@ async function untilParts(options: StartOptions, wanted: Wanted): Promise<void> 
   if (failed !== undefined) throw new StackError(failureSentence(options.home, failed));
 }
 
-async function untilServices(options: StartOptions, wanted: Wanted): Promise<ProcessRecord[]> {
+async function untilServices(options: Waiting, wanted: Wanted): Promise<ProcessRecord[]> {
   const deadline = elapsedMs() + SERVICES_LIMIT_MS;
   const settled = (records: ProcessRecord[]): boolean =>
     elapsedMs() > deadline || records.every(({ state }) => state === 'ready' || state === 'failed');
@@ -106,7 +143,7 @@ async function untilServices(options: StartOptions, wanted: Wanted): Promise<Pro
 
 /** Waits for a condition on what the supervisor says runs, once it has acted on what is wanted. */
 async function until(
-  options: StartOptions,
+  options: Waiting,
   wanted: Wanted,
   condition: (records: ProcessRecord[]) => boolean,
 ): Promise<ProcessRecord[]> {
@@ -116,7 +153,7 @@ async function until(
     const stack = readStackFile(options.home.stackFile);
     const supervisor = stack?.supervisor ?? null;
     if (options.signal?.aborted === true) {
-      leave(options.home, wanted, supervisor);
+      if (options.fresh) leave(options.home, wanted, supervisor);
       throw new StackError('interrupted');
     }
     if (isAlive(supervisor)) seenMs = elapsedMs();

@@ -9,6 +9,7 @@ import { stackStatus } from '../../infra/embedded/status.js';
 import { stopStack } from '../../infra/embedded/stop.js';
 import {
   allPids,
+  answeringServer,
   consume,
   createTopic,
   eventually,
@@ -92,6 +93,24 @@ describe('the embedded stack', () => {
     await eventually(`${name} runs again`, async () => (await allReady()) && pidOf(home, name) !== pid);
     const record = (await stackStatus(home, plainEnv())).services.find((service) => service.name === name);
     if (name === 'example') expect(record).toMatchObject({ state: 'ready', restarts: 1, reason: 'killed by SIGKILL' });
+  });
+
+  test('stays as it is when a command waits for its broker that knows another ClickHouse, or is ended', async () => {
+    const other = await answeringServer();
+    const before = allPids(home);
+    const kafka = pidOf(home, 'kafka');
+    process.kill(kafka, 'SIGKILL');
+    await eventually('the broker is away', async () => !(await allReady()));
+    const env = { ...plainEnv(), CLICKHOUSE_URL: other.url, SCHEMA_REGISTRY_URL: stack.endpoints.registry.address };
+    const signal = AbortSignal.abort();
+    await expect(ensureStack({ home, env, signal })).rejects.toThrow('interrupted');
+    const clickhouse = { address: other.url, source: 'external' };
+    expect(await ensureStack({ home, env })).toEqual({ ...stack.endpoints, clickhouse });
+    other.close();
+    expect(await allReady()).toBe(true);
+    const others = (pids: readonly number[]): number[] =>
+      pids.filter((pid) => ![kafka, pidOf(home, 'kafka')].includes(pid));
+    expect(others(allPids(home))).toEqual(others(before));
   });
 
   test('has what was acknowledged before its broker was killed', async () => {
