@@ -2,7 +2,7 @@ import { elapsedMs, sleep } from '../../services/shared/clock.js';
 import { type Identity, isAlive, signalProcess } from './identity.js';
 import { launch, stopProcess } from './launch.js';
 import type { ProcessSpec } from './parts.js';
-import { afterDeath, countDeath, FULL_DISK_DELAY_MS, wasKilled } from './restarts.js';
+import { afterDeath, countDeath, FULL_DISK_DELAY_MS, NO_DEATHS, wasKilled } from './restarts.js';
 import type { ProcessRecord } from './stack-file.js';
 
 /** What keeping a process alive needs from the supervisor. */
@@ -41,7 +41,7 @@ export async function keepAlive(
   keeper: Keeper,
   signal: AbortSignal,
 ): Promise<void> {
-  let deathsInARow = 0;
+  let deaths = NO_DEATHS;
   let restarts = earlier?.restarts ?? 0;
   let everReady = earlier !== null && (earlier.restarts > 0 || ['ready', 'restarting'].includes(earlier.state));
   let life: Life | null = isAlive(earlier?.identity ?? null)
@@ -65,18 +65,16 @@ export async function keepAlive(
     const { bornMs, wasReady } = life;
     const diskFull = keeper.isDiskFull();
     everReady ||= wasReady;
-    deathsInARow = countDeath(deathsInARow, {
+    deaths = countDeath(deaths, {
       livedMs: elapsedMs() - bornMs,
       wasReady,
-      killed: wasKilled(reason),
+      killed: wasKilled(reason, life),
       diskFull,
     });
     life = null;
     // A part that cannot even start the first time will not the second: whoever ran `up` is waiting for the reason.
     const verdict =
-      spec.kind === 'part' && !everReady
-        ? { kind: 'give-up' as const, why: 'did not start' }
-        : afterDeath(deathsInARow);
+      spec.kind === 'part' && !everReady ? { kind: 'give-up' as const, why: 'did not start' } : afterDeath(deaths);
     if (verdict.kind === 'give-up') {
       keeper.record({ identity: null, state: 'failed', reason: `${verdict.why}, last: ${reason}` });
       keeper.note(`${spec.name}: given up, ${verdict.why} (${reason})`);

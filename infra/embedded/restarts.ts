@@ -18,20 +18,30 @@ export interface Death {
   readonly diskFull: boolean;
 }
 
-/** A crash is its own; any other signal came from outside, also one that it took for a request to end. */
-export function wasKilled(reason: string): boolean {
-  return /^(killed by (?!SIG(ABRT|SEGV|BUS|FPE|ILL)$)|exit code (0|130|143)$)/.test(reason);
+/** A crash is its own; any other signal came from outside, also one that it took for a request to end once it was ready. */
+export function wasKilled(reason: string, { wasReady }: Pick<Death, 'wasReady'>): boolean {
+  if (reason === 'exit code 0') return wasReady;
+  return /^(killed by (?!SIG(ABRT|SEGV|BUS|FPE|ILL)$)|exit code (130|143)$)/.test(reason);
 }
+
+/** Since it was last well. */
+export interface Deaths {
+  readonly inARow: number;
+  /** Those that it died by itself. */
+  readonly own: number;
+}
+
+export const NO_DEATHS: Deaths = { inARow: 0, own: 0 };
 
 /** Deaths in a row after one more. What was ready and is killed from outside would have lived on: it begins to count anew. */
-export function countDeath(deathsInARow: number, { livedMs, wasReady, killed, diskFull }: Death): number {
-  return livedMs >= WELL_AFTER_MS || (wasReady && killed) || diskFull ? 1 : deathsInARow + 1;
+export function countDeath(before: Deaths, { livedMs, wasReady, killed, diskFull }: Death): Deaths {
+  const wasWell = livedMs >= WELL_AFTER_MS || (wasReady && killed) || diskFull;
+  const { inARow, own } = wasWell ? NO_DEATHS : before;
+  return { inARow: inARow + 1, own: killed || diskFull ? own : own + 1 };
 }
 
-/** 250 ms, then twice as long each time, at most 10 s; after six deaths in a row nobody believes in the seventh life. */
-export function afterDeath(deathsInARow: number): Verdict {
-  if (deathsInARow >= DEATHS_IN_A_ROW_MAX) {
-    return { kind: 'give-up', why: `died ${String(deathsInARow)} times in a row` };
-  }
-  return { kind: 'restart', delayMs: Math.min(FIRST_DELAY_MS * 2 ** (deathsInARow - 1), LONGEST_DELAY_MS) };
+/** 250 ms, then twice as long each time, at most 10 s; after six deaths of its own nobody believes in the seventh life. */
+export function afterDeath({ inARow, own }: Deaths): Verdict {
+  if (own >= DEATHS_IN_A_ROW_MAX) return { kind: 'give-up', why: `died ${String(own)} times in a row` };
+  return { kind: 'restart', delayMs: Math.min(FIRST_DELAY_MS * 2 ** (inARow - 1), LONGEST_DELAY_MS) };
 }
