@@ -8,6 +8,8 @@ import { runProgram } from './program.js';
  * topics and databases need some seconds. A second Ctrl-C ends it at once.
  */
 const GRACE_MS = 15_000;
+/** What a command left open when it was done, nobody will close: so long it may keep the process. */
+const LINGER_MS = 5_000;
 
 // AWS's library is pinned to a version that runs here: what later ones will need is no news for who runs a command.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -48,3 +50,4 @@ try {
   }
 }
 process.exitCode = interruption.signal.aborted ? EXIT.interrupted : ending;
+setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -13,6 +13,10 @@ const GROUP_MOVED = [
 // What a commit is told while kafkajs joins the group anew, after an outage of the broker.
 const NOT_JOINED = 'Consumer group was not initialized';
 
+// Of an outage, too, though kafkajs would not try again: it asked one broker only while another starts; it waited for its own
+// turn, behind somebody who waits for a broker.
+const AWAY = ['KafkaJSGroupCoordinatorNotFound', 'KafkaJSLockTimeout'];
+
 /** Translates what kafkajs throws. Everything that kafkajs calls worth another try is an outage, which is waited out. */
 export function translateKafka(error: unknown): BacktrailError {
   if (error instanceof BacktrailError) return error;
@@ -25,8 +29,7 @@ function codeOf(origin: unknown, error: unknown): ErrorCode {
   const type = property(origin, 'type');
   if (typeof type === 'string' && GROUP_MOVED.includes(type)) return 'KAFKA_GROUP_MOVED';
   if (origin instanceof Error && origin.message.startsWith(NOT_JOINED)) return 'KAFKA_GROUP_MOVED';
-  // kafkajs gives up after the first broker it asked; while a broker restarts, there is none to find.
-  if (property(origin, 'name') === 'KafkaJSGroupCoordinatorNotFound') return 'KAFKA_UNREACHABLE';
+  if (AWAY.includes(String(property(origin, 'name')))) return 'KAFKA_UNREACHABLE';
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'KAFKA_TOPIC_MISSING';
   const ours =
     String(property(error, 'name')).startsWith('KafkaJS') || String(property(origin, 'name')).startsWith('KafkaJS');

@@ -20,6 +20,7 @@ import { timedPatience } from './accept.js';
 import type { Definition } from './definition.js';
 import { serveHealth } from './http.js';
 import { Instance } from './instance.js';
+import { Opened } from './opened.js';
 import { retrying, retryOf } from './retry.js';
 
 export interface ServiceOptions {
@@ -115,20 +116,6 @@ export function partsOf<S extends Stream>(
       throwAway: true,
     }),
   };
-}
-
-/** Connections in the order of their opening, all to be closed however it ends. */
-class Opened {
-  readonly #connections: { close(): Promise<void> }[] = [];
-
-  add<T extends { close(): Promise<void> }>(connection: T): T {
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  async close(): Promise<void> {
-    await Promise.allSettled(this.#connections.map((connection) => connection.close()));
-  }
 }
 
 /** As the connections of a service need it. */

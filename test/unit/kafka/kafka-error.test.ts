@@ -7,9 +7,9 @@ test('a commit while the group is joined anew means that the group has moved, no
   expect(translateKafka(error).code).toBe('KAFKA_GROUP_MOVED');
 });
 
-test('a coordinator that is not found is an outage', () => {
-  const error = Object.assign(new KafkaJSNonRetriableError('Failed to find group coordinator'), {
-    name: 'KafkaJSGroupCoordinatorNotFound',
+test.each(['KafkaJSGroupCoordinatorNotFound', 'KafkaJSLockTimeout'])('%s is an outage', (name) => {
+  const error = Object.assign(new KafkaJSNonRetriableError('Timeout while acquiring lock (15 waiting locks)'), {
+    name,
   });
   expect(translateKafka(error).outcome).toBe('retry');
 });
