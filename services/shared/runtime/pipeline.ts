@@ -19,8 +19,9 @@ export interface Amount {
 
 /** The longest that what is read waits for company. */
 const COMPANY_MS = 200;
-/** Small writes cost the database as much as large ones: when it is slow they have a third of the time. */
-const TIME_PER_WRITE = 3;
+/** Small writes cost the database as much as large ones: what one took beyond the first is rested for three times as long. */
+const QUICK_MS = 50;
+const REST_PER_WRITE = 3;
 const NOTHING: Amount = { records: 0, bytes: 0 };
 
 /** Whoever says how full it is. */
@@ -154,7 +155,8 @@ export class Pipeline<P extends Portion> {
   /** How long a small write is to wait after the last one. */
   #restMs(): number {
     const { begunMs, tookMs } = this.#last;
-    return begunMs + Math.min(tookMs * TIME_PER_WRITE, COMPANY_MS) - elapsedMs();
+    const restMs = Math.max(tookMs - QUICK_MS, 0) * REST_PER_WRITE;
+    return begunMs + Math.min(tookMs + restMs, COMPANY_MS) - elapsedMs();
   }
 
   #hurry(): void {

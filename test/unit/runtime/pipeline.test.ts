@@ -128,14 +128,14 @@ describe('the pipeline', () => {
   });
 
   it('lets a slow database rest before the next small write, unless there is much or somebody asks', async () => {
-    const SLOW_MS = 50;
+    const SLOW_MS = 100;
     const { pipeline, add, writes } = pipelineOf(10);
     await add('a');
     await begun(writes, 1);
     await sleep(SLOW_MS);
     writes[0]?.end();
     await add('b');
-    await sleep(SLOW_MS / 2);
+    await sleep(SLOW_MS / 4);
     expect(writes).toHaveLength(1);
     await add('c', 5);
     await begun(writes, 2);
