@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { elapsedMs, sleep } from '../clock.js';
+import { Cost } from './cost.js';
 
 /** Something read that is on its way into the database. */
 export interface Portion {
@@ -19,7 +20,7 @@ export interface Amount {
 
 /** The longest that what is read waits for company. */
 const COMPANY_MS = 200;
-/** Small writes cost the database as much as large ones: what one took beyond the first is rested for three times as long. */
+/** Small writes cost the database as much as large ones: what they take beyond the first is rested for three times as long. */
 const QUICK_MS = 50;
 const REST_PER_WRITE = 3;
 const NOTHING: Amount = { records: 0, bytes: 0 };
@@ -67,7 +68,9 @@ export class Pipeline<P extends Portion> {
   #due = new AbortController();
   /** Aborts when it is to be written at once. */
   #urgent = new AbortController();
-  #last = { begunMs: 0, tookMs: 0 };
+  #begunMs = 0;
+  #costMs = 0;
+  readonly #cost = new Cost();
 
   constructor(private readonly parts: PipelineParts<P>) {}
 
@@ -120,7 +123,8 @@ export class Pipeline<P extends Portion> {
         this.#take();
         this.parts.onFailure(error);
       }
-      this.#last = { begunMs, tookMs: elapsedMs() - begunMs };
+      this.#begunMs = begunMs;
+      this.#costMs = this.#cost.took(elapsedMs() - begunMs);
       this.#beingWritten = NOTHING;
       this.#tell();
     }
@@ -154,9 +158,8 @@ export class Pipeline<P extends Portion> {
 
   /** How long a small write is to wait after the last one. */
   #restMs(): number {
-    const { begunMs, tookMs } = this.#last;
-    const restMs = Math.max(tookMs - QUICK_MS, 0) * REST_PER_WRITE;
-    return begunMs + Math.min(tookMs + restMs, COMPANY_MS) - elapsedMs();
+    const restMs = Math.max(this.#costMs - QUICK_MS, 0) * REST_PER_WRITE;
+    return this.#begunMs + Math.min(this.#costMs + restMs, COMPANY_MS) - elapsedMs();
   }
 
   #hurry(): void {

@@ -130,26 +130,27 @@ describe('the pipeline', () => {
   it('lets a slow database rest before the next small write, unless there is much or somebody asks', async () => {
     const SLOW_MS = 100;
     const { pipeline, add, writes } = pipelineOf(10);
-    await add('a');
-    await begun(writes, 1);
-    await sleep(SLOW_MS);
-    writes[0]?.end();
+    const slowly = async (count: number): Promise<void> => {
+      await begun(writes, count);
+      await sleep(SLOW_MS);
+      writes[count - 1]?.end();
+    };
+    for (const [i, name] of ['x', 'y', 'z'].entries()) {
+      await add(name);
+      await slowly(i + 1);
+    }
     await add('b');
     await sleep(SLOW_MS / 4);
-    expect(writes).toHaveLength(1);
+    expect(writes).toHaveLength(3);
     await add('c', 5);
-    await begun(writes, 2);
-    await sleep(SLOW_MS);
-    writes[1]?.end();
+    await slowly(4);
     await add('d');
     const flushed = pipeline.flush();
-    await begun(writes, 3);
-    await sleep(SLOW_MS);
-    writes[2]?.end();
+    await slowly(5);
     await flushed;
     await add('e');
-    await begun(writes, 4); // After a moment.
-    expect(writes.map(({ names }) => names)).toEqual(['a', 'bc', 'd', 'e']);
+    await begun(writes, 6); // After a moment.
+    expect(writes.map(({ names }) => names)).toEqual(['x', 'y', 'z', 'bc', 'd', 'e']);
   });
 
   it('takes a portion that is larger than it has room for, alone', async () => {
