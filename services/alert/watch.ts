@@ -34,8 +34,10 @@ export class Watch {
   async *pass(signal: AbortSignal): AsyncGenerator<AlertRow[]> {
     // The horizon comes before the changes: what it promises must be in what is read after it. A flag that is read too early
     // is another state of its model in the next pass, which judges all of it.
-    const [horizon, models] = await Promise.all([readHorizon(this.database), flaggedModels(this.database)]);
-    const { completeUntilMs, records: version } = horizon;
+    const [{ completeUntilMs, records: version }, models] = await Promise.all([
+      readHorizon(this.database),
+      flaggedModels(this.database),
+    ]);
     const changes = await changedSince(this.database, models, this.#completeMs);
     const isWhole = (model: FlaggedModel): boolean => this.#isWhole(model, completeUntilMs);
     // Whoever waits for one new payment does not wait for the flag that came with a hundred thousand of them.

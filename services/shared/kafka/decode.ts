@@ -1,6 +1,7 @@
 import type avro from 'avsc';
 
 import type { TopicRecord, TopicStream } from '../../../schemas/topics.js';
+import type { Wait } from '../runtime/accept.js';
 import { avroType } from './avro-type.js';
 import { readerFor, SchemaIncompatibleError, type Reader } from './reader.js';
 import type { SchemaSource } from './registry.js';
@@ -18,7 +19,7 @@ export type RefusalCode = WireFault | 'UNDECODABLE' | 'SCHEMA_INCOMPATIBLE';
 export type Decoded<T> =
   | { readonly ok: T }
   | { readonly refused: { readonly code: RefusalCode; readonly reason: string } }
-  | { readonly wait: { readonly reason: string; readonly answered: boolean } };
+  | { readonly wait: Wait };
 
 /** Decodes the values of one topic. */
 export interface ValueDecoder<T> {
@@ -42,7 +43,7 @@ export function valueDecoder<S extends TopicStream>(stream: S, source: SchemaSou
   const schema = schemaOf(stream);
   const ours = avroType(schema);
   const known = new Map<number, Entry>();
-  const waiting = new Map<number, { readonly reason: string; readonly answered: boolean }>();
+  const waiting = new Map<number, Wait>();
   let oursLast: number | WireFault | null = null;
 
   async function load(id: number): Promise<'loaded' | 'unreachable'> {
