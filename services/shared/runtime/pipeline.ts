@@ -68,8 +68,8 @@ export class Pipeline<P extends Portion> {
   #due = new AbortController();
   /** Aborts when it is to be written at once. */
   #urgent = new AbortController();
-  #begunMs = 0;
-  #costMs = 0;
+  /** Until when a small write waits. */
+  #restUntilMs = 0;
   readonly #cost = new Cost();
 
   constructor(private readonly parts: PipelineParts<P>) {}
@@ -108,7 +108,7 @@ export class Pipeline<P extends Portion> {
   async #writeAll(): Promise<void> {
     while (this.#gathered.length > 0) {
       await sleep(COMPANY_MS, this.#due.signal);
-      await sleep(this.#restMs(), this.#urgent.signal);
+      await sleep(this.#restUntilMs - elapsedMs(), this.#urgent.signal);
       // The other partitions of the same fetch come within this turn.
       await nextTurn();
       const portions = this.#take();
@@ -123,8 +123,9 @@ export class Pipeline<P extends Portion> {
         this.#take();
         this.parts.onFailure(error);
       }
-      this.#begunMs = begunMs;
-      this.#costMs = this.#cost.took(elapsedMs() - begunMs);
+      const costMs = this.#cost.took(elapsedMs() - begunMs);
+      const restMs = Math.max(costMs - QUICK_MS, 0) * REST_PER_WRITE;
+      this.#restUntilMs = begunMs + Math.min(costMs + restMs, COMPANY_MS);
       this.#beingWritten = NOTHING;
       this.#tell();
     }
@@ -154,12 +155,6 @@ export class Pipeline<P extends Portion> {
       });
     });
     signal.throwIfAborted();
-  }
-
-  /** How long a small write is to wait after the last one. */
-  #restMs(): number {
-    const restMs = Math.max(this.#costMs - QUICK_MS, 0) * REST_PER_WRITE;
-    return this.#begunMs + Math.min(this.#costMs + restMs, COMPANY_MS) - elapsedMs();
   }
 
   #hurry(): void {
